@@ -1,0 +1,54 @@
+# Everything a person or CI runs. `make run` on a fresh machine needs python3, git and make.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run demo setup setup-dev test check format lock bench links preview clean
+
+run: setup
+	$(BIN)/python -m bot run
+
+demo: setup-dev
+	$(BIN)/python -m tests.servers.demo
+
+setup: .venv/.runtime
+
+setup-dev: .venv/.dev
+
+.venv/bin/python:
+	bin/make-venv $(PYTHON)
+
+.venv/.runtime: .venv/bin/python requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m bot.knowledge
+	touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+test: setup-dev
+	bin/install-test-packages
+	$(BIN)/python -m pytest
+
+check: setup-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Pins are made from requirements.in and requirements-dev.in.
+lock: setup-dev
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links -o requirements.txt requirements.in
+	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links -o requirements-dev.txt requirements-dev.in
+
+bench: setup-dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .cache

@@ -1,0 +1,235 @@
+"""IMAP, one function a step: greeting, STARTTLS, capabilities, log-in. Each returns facts and no verdict."""
+
+import base64
+from collections.abc import AsyncIterator
+
+from bot.checks import sasl
+from bot.checks.imap import wire
+from bot.checks.link.faults import Malformed
+from bot.checks.link.line import Line
+from bot.checks.link.protocols import service_of
+from bot.checks.link.stream import Stream, VerifiedStream, printable
+from bot.core.model import Capabilities, Greeting, LoginReply, StartTlsReply, TlsFacts
+from bot.core.secret import Secret
+
+MAX_LITERAL = 1024 * 1024
+_MAX_REPLIES = 200
+_TRY_ANOTHER = ("UNSUPPORTED", "NOT SUPPORTED", "UNKNOWN AUTH", "UNRECOGNIZED", "UNRECOGNISED", "INVALID MECHANISM", "MECHANISM NOT")
+
+
+async def read_reply(stream: Stream, tag: str, timeout: float) -> wire.Reply:
+    """One reply with its literals. Raises Malformed besides network errors."""
+    data = await stream.read_line(timeout)
+    while (size := wire.literal_size(data)) is not None:
+        if size > MAX_LITERAL or len(data) > MAX_LITERAL:
+            raise Malformed("a literal of more than a megabyte")
+        data += await stream.read_exactly(size, timeout)
+        data += await stream.read_line(timeout)
+    try:
+        return wire.parse(data, tag)
+    except wire.ImapSyntaxError as error:
+        raise Malformed(str(error)) from None
+
+
+async def replies(stream: Stream, tag: str, timeout: float) -> AsyncIterator[wire.Reply]:
+    """The replies to a command up to its tagged one."""
+    for _ in range(_MAX_REPLIES):
+        reply = await read_reply(stream, tag, timeout)
+        yield reply
+        if isinstance(reply, wire.Tagged):
+            return
+    raise Malformed("too many replies")
+
+
+async def command(line: Line, tag: str, text: str) -> tuple[wire.Tagged, list[wire.Untagged]]:
+    """Send a command and collect its replies; a continuation request is not expected."""
+    stream, timeout = _stream(line), line.net.timeouts.reply
+    await stream.write(f"{tag} {text}\r\n".encode(), timeout)
+    return await _collect(stream, tag, timeout)
+
+
+async def _collect(stream: Stream, tag: str, timeout: float) -> tuple[wire.Tagged, list[wire.Untagged]]:
+    untagged: list[wire.Untagged] = []
+    async for reply in replies(stream, tag, timeout):
+        if isinstance(reply, wire.Tagged):
+            return reply, untagged
+        if isinstance(reply, wire.Untagged):
+            untagged.append(reply)
+    raise Malformed("no tagged reply")
+
+
+def _stream(line: Line) -> Stream:
+    assert line.stream is not None
+    return line.stream
+
+
+async def greet(line: Line) -> Greeting:
+    greeting = await _greeting(_stream(line), line.net.timeouts.reply)
+    line.memory["capabilities"] = greeting.capabilities
+    line.prelude = _prelude
+    return greeting
+
+
+async def _greeting(stream: Stream, timeout: float) -> Greeting:
+    first = await stream.read_line(timeout)
+    service = service_of(first)
+    text = printable(first)
+    if service != "imap":
+        return Greeting(text, service, welcome=False)
+    reply = wire.parse(first, "")
+    assert isinstance(reply, wire.Untagged)
+    return Greeting(text, "imap", reply.status != "BYE", wire.capability_words(reply), reply.status == "PREAUTH")
+
+
+async def start_tls(line: Line) -> TlsFacts | StartTlsReply:
+    """STARTTLS where it is offered (RFC 9051, 6.2.1), then the handshake. Bytes that come with its OK are an attack."""
+    offered = await _offer(line)
+    if "STARTTLS" not in offered:
+        return StartTlsReply(offered=False, accepted=False, text=" ".join(offered))
+    reply, _ = await command(line, "a2", "STARTTLS")
+    if reply.status != "OK":
+        return StartTlsReply(offered=True, accepted=False, text=reply.line)
+    line.memory["capabilities"] = None  # what was said in plain text does not count any more
+    return await line.secure()
+
+
+async def _offer(line: Line) -> tuple[str, ...]:
+    known: tuple[str, ...] | None = line.memory.get("capabilities")
+    return known if known is not None else (await _ask_capabilities(line))[0]
+
+
+async def _prelude(stream: Stream, timeout: float) -> None:
+    await _greeting(stream, timeout)
+    await stream.write(b"a1 STARTTLS\r\n", timeout)
+    await _collect(stream, "a1", timeout)
+
+
+async def _ask_capabilities(line: Line) -> tuple[tuple[str, ...], str]:
+    tagged, untagged = await command(line, "a1", "CAPABILITY")
+    words = next((found for reply in (*untagged, tagged) if (found := wire.capability_words(reply)) is not None), ())
+    bye = next((reply.line for reply in untagged if reply.status == "BYE"), "")
+    return words, "" if tagged.status == "OK" and words else bye or tagged.line
+
+
+async def capabilities(line: Line) -> Capabilities:
+    """From the greeting where it told them, otherwise by asking."""
+    known: tuple[str, ...] | None = line.memory.get("capabilities")
+    words, refusal = (known, "") if known else await _ask_capabilities(line)
+    line.memory["capabilities"] = words
+    return Capabilities(
+        words,
+        tuple(word.removeprefix("AUTH=") for word in words if word.startswith("AUTH=")),
+        starttls="STARTTLS" in words,
+        login_disabled="LOGINDISABLED" in words,
+        refusal=refusal,
+    )
+
+
+async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
+    """One log-in with the strongest mechanism; another one only where the server does not take the first."""
+    words: tuple[str, ...] = line.memory["capabilities"]
+    offered = tuple(word.removeprefix("AUTH=") for word in words if word.startswith("AUTH="))
+    refused: list[str] = []
+    attempts = 0
+    while True:
+        mechanism = sasl.choose(offered, refused)
+        if mechanism is None and "LOGINDISABLED" not in words:
+            reply, text = await _login_command(line, account, secret)
+            mechanism = "LOGIN command"
+        elif mechanism is not None:
+            reply, text = await _authenticate(line, mechanism, account, secret)
+        else:
+            return LoginReply(False, refused[-1], line.memory.get("login text", ""), attempts, offered, refused_mechanism=True)
+        attempts += 1
+        unsupported = _mechanism_refused(reply)
+        if not unsupported or mechanism == "LOGIN command":
+            _remember(line, reply)
+            return LoginReply(reply.status == "OK", mechanism, text, attempts, offered, unsupported)
+        attempts -= 1
+        refused.append(mechanism)
+        line.memory["login text"] = text
+
+
+def _mechanism_refused(reply: wire.Tagged) -> bool:
+    """Whether the server speaks of the mechanism and not of the credentials. BAD means that it did not understand."""
+    if reply.status == "OK":
+        return False
+    text = reply.text.upper()
+    return any(words in text for words in _TRY_ANOTHER) or (reply.status == "BAD" and "MECHANISM" in text)
+
+
+def _remember(line: Line, reply: wire.Tagged) -> None:
+    line.memory["capabilities"] = wire.capability_words(reply) or line.memory["capabilities"]
+
+
+async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
+    """AUTHENTICATE (RFC 9051, 6.2.2), with the initial response where SASL-IR is offered (RFC 4959)."""
+    stream, timeout = _stream(line), line.net.timeouts.reply
+    tag = line.memory["tag"] = _next_tag(line)
+    dialogue = sasl.exchange(mechanism, account, secret, stream)
+    first = dialogue.initial()
+    start = f"{tag} AUTHENTICATE {mechanism}"
+    if first is not None and "SASL-IR" in line.memory["capabilities"]:
+        start += " " + (base64.b64encode(first).decode() or "=")
+        first = None
+    await stream.write(start.encode() + b"\r\n", timeout)
+    said: list[str] = []
+    async for reply in replies(stream, tag, timeout):
+        match reply:
+            case wire.Tagged():
+                return reply, "\n".join([*said, reply.line])
+            case wire.Untagged(status="BYE" | "NO" | "BAD"):
+                said.append(reply.line)
+            case wire.Continuation():
+                answer, first = (first, None) if first is not None and not reply.challenge else (_answer(dialogue, reply), None)
+                await stream.write(base64.b64encode(answer) + b"\r\n" if answer is not None else b"*\r\n", timeout)
+    raise Malformed("no tagged reply")
+
+
+def _answer(dialogue: sasl.Exchange, reply: wire.Continuation) -> bytes | None:
+    """The answer to a challenge, None to cancel the exchange."""
+    try:
+        return dialogue.respond(reply.challenge)
+    except (sasl.SaslError, UnicodeDecodeError, ValueError):
+        return None
+
+
+async def _login_command(line: Line, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
+    """LOGIN (RFC 9051, 6.2.3) with quoted strings where they can hold the words, literals otherwise."""
+    stream, timeout = _stream(line), line.net.timeouts.reply
+    tag = _next_tag(line)
+    assert isinstance(stream, VerifiedStream)
+    words: tuple[str, ...] = line.memory["capabilities"]
+    chunks = [f"{tag} LOGIN".encode()]
+    for value in sasl.plain_words(account, secret, stream):
+        quoted = wire.quote(value)
+        if quoted is not None:
+            chunks[-1] += b" " + quoted
+        else:
+            data = value.encode()
+            at_once = "LITERAL+" in words or ("LITERAL-" in words and len(data) <= 4096)  # noqa: PLR2004 - RFC 7888
+            chunks[-1] += b" {%d%s}\r\n" % (len(data), b"+" if at_once else b"")
+            chunks += [data] if not at_once else []
+            chunks[-1] += data if at_once else b""
+    chunks[-1] += b"\r\n"
+    return await _send_chunks(stream, tag, chunks, timeout)
+
+
+async def _send_chunks(stream: Stream, tag: str, chunks: list[bytes], timeout: float) -> tuple[wire.Tagged, str]:
+    """The command in pieces, each after the first on the server's request."""
+    await stream.write(chunks.pop(0), timeout)
+    said: list[str] = []
+    async for reply in replies(stream, tag, timeout):
+        match reply:
+            case wire.Tagged():
+                return reply, "\n".join([*said, reply.line])
+            case wire.Untagged(status="BYE" | "NO" | "BAD"):
+                said.append(reply.line)
+            case wire.Continuation() if chunks:
+                await stream.write(chunks.pop(0), timeout)
+    raise Malformed("no tagged reply")
+
+
+def _next_tag(line: Line) -> str:
+    line.memory["tags"] = line.memory.get("tags", 2) + 1
+    return f"a{line.memory['tags']}"

@@ -1,0 +1,291 @@
+"""Questions to the name servers: all at once, each name and type once a check, spread over several sockets.
+
+dnspython writes and reads the messages. The sockets are ours, since a burst over one socket loses answers, and since a
+lost answer should be asked for again early and of another server.
+"""
+
+import asyncio
+import contextlib
+import errno
+import secrets
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import dns.edns
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+
+from bot.checks.link.policy import NetworkPolicy
+from bot.core.model import Answer, DnsFacts
+
+_RETRY_AFTER = (0.8, 1.6, 2.6)
+"""Seconds after which a question that got no answer is asked again, of the next server."""
+_SOCKETS = 4
+_PAYLOAD = 1232
+_DNSSEC_BOGUS_CODES = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 11, 12})
+"""Extended DNS error codes that mean a failed DNSSEC validation (RFC 8914)."""
+
+Nameserver = tuple[str, int]
+
+
+def nameservers(configured: Sequence[str]) -> tuple[Nameserver, ...]:
+    """The configured servers ("127.0.0.1:53", "[::1]:53"), or the system's. Raises ValueError for what is neither."""
+    if configured:
+        return tuple(_nameserver(text) for text in configured)
+    found = []
+    with contextlib.suppress(OSError), open("/etc/resolv.conf", encoding="utf-8", errors="replace") as lines:  # noqa: PTH123 - cheap start
+        for line in lines:
+            words = line.split()
+            if len(words) > 1 and words[0] == "nameserver":
+                found.append((words[1], 53))
+    return tuple(found) or (("127.0.0.1", 53),)
+
+
+def _nameserver(text: str) -> Nameserver:
+    host, _, port = text.rpartition(":") if not text.endswith("]") and (text.count(":") == 1 or "]:" in text) else (text, "", "53")
+    if not port.isdecimal():
+        raise ValueError(f"not a name server: {text!r} (an example: 127.0.0.1:53)")
+    return host.strip("[]"), int(port)
+
+
+class Resolver:
+    """A stub resolver over the given name servers. One for a process; `Questions` remember answers for one check."""
+
+    def __init__(self, servers: Sequence[Nameserver], timeout: float = 5.0) -> None:
+        self._servers = tuple(servers)
+        self._timeout = timeout
+        self._channels: dict[Nameserver, list[_Channel]] = {}
+
+    async def ask(self, name: str, kind: str) -> Answer:
+        """One question's outcome. Never raises: no usable answer is an outcome too (`failed`)."""
+        try:
+            query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
+        except (dns.exception.DNSException, ValueError) as error:
+            return Answer("nxdomain", detail=f"{type(error).__name__}")
+        answer, rcode = await self._exchange(query)
+        if rcode == dns.rcode.SERVFAIL and answer.outcome == "failed":
+            # A validating resolver answers when asked not to check: then the fault is DNSSEC's (RFC 4035, 3.2.2).
+            query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
+            query.flags |= dns.flags.CD
+            unchecked, _ = await self._exchange(query)
+            if unchecked.outcome == "ok":
+                return Answer("bogus", detail=answer.detail)
+        return answer
+
+    async def _exchange(self, query: dns.message.QueryMessage) -> tuple[Answer, int | None]:
+        failure: tuple[Answer, int | None] = (Answer("failed", detail="time-out"), None)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        for attempt in range(len(_RETRY_AFTER) * max(1, len(self._servers))):
+            server = self._servers[attempt % len(self._servers)]
+            left = deadline - loop.time()
+            if left <= 0:
+                break
+            patience = min(left, _RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)])
+            try:
+                response = await self._ask_one(server, query, patience, left)
+            except (TimeoutError, OSError, dns.exception.DNSException, EOFError) as error:
+                detail = "time-out" if isinstance(error, TimeoutError) else _named(error)
+                failure = (Answer("failed", detail=f"{server[0]}: {detail}"), failure[1])
+                continue
+            answer, rcode = _read(response, query), response.rcode()
+            if answer.outcome != "failed":
+                return answer, rcode
+            failure = (answer, rcode)
+            if attempt + 1 >= len(self._servers):
+                break
+        return failure
+
+    async def _ask_one(
+        self, server: Nameserver, query: dns.message.QueryMessage, patience: float, left: float
+    ) -> dns.message.Message:
+        channel = await self._channel(server)
+        async with asyncio.timeout(patience):
+            response = await channel.ask(query)
+        if response.flags & dns.flags.TC:
+            async with asyncio.timeout(left):
+                return await _ask_over_tcp(server, query)
+        return response
+
+    async def _channel(self, server: Nameserver) -> "_Channel":
+        channels = self._channels.setdefault(server, [])
+        usable = [channel for channel in channels if not channel.closed]
+        if len(usable) < _SOCKETS and (not usable or min(len(c.waiting) for c in usable) > 0):
+            loop = asyncio.get_running_loop()
+            _, channel = await loop.create_datagram_endpoint(_Channel, remote_addr=server)
+            channels[:] = [*usable, channel]
+            return channel
+        return min(usable, key=lambda channel: len(channel.waiting))
+
+    def close(self) -> None:
+        for channels in self._channels.values():
+            for channel in channels:
+                channel.close()
+        self._channels.clear()
+
+
+class _Channel(asyncio.DatagramProtocol):
+    """One connected UDP socket and the questions that wait on it, told apart by id and question."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[int, tuple[dns.message.QueryMessage, asyncio.Future[dns.message.Message]]] = {}
+        self.closed = False
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    async def ask(self, query: dns.message.QueryMessage) -> dns.message.Message:
+        while (number := secrets.randbits(16)) in self.waiting:
+            pass
+        query.id = number
+        future: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
+        self.waiting[number] = (query, future)
+        assert self._transport is not None
+        self._transport.sendto(query.to_wire())
+        try:
+            return await future
+        finally:
+            self.waiting.pop(number, None)
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:  # noqa: ARG002 - asyncio's signature
+        number = int.from_bytes(data[:2], "big")
+        if number not in self.waiting:
+            return
+        query, future = self.waiting[number]
+        try:
+            response = dns.message.from_wire(data, ignore_trailing=True)
+        except dns.message.Truncated as error:
+            response = error.message()
+        except (dns.exception.DNSException, ValueError, struct.error):
+            return
+        # What does not answer the question is not ours, or forged: go on waiting.
+        if not future.done() and query.is_response(response):
+            future.set_result(response)
+
+    def error_received(self, exc: Exception) -> None:
+        for _, future in self.waiting.values():
+            if not future.done():
+                future.set_exception(exc)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closed = True
+        self.error_received(exc or ConnectionAbortedError())
+
+    def close(self) -> None:
+        self.closed = True
+        if self._transport is not None:
+            self._transport.close()
+
+
+async def _ask_over_tcp(server: Nameserver, query: dns.message.QueryMessage) -> dns.message.Message:
+    reader, writer = await asyncio.open_connection(*server)
+    try:
+        wire = query.to_wire()
+        writer.write(struct.pack("!H", len(wire)) + wire)
+        (length,) = struct.unpack("!H", await reader.readexactly(2))
+        response = dns.message.from_wire(await reader.readexactly(length), ignore_trailing=True)
+        if not query.is_response(response):
+            raise dns.exception.FormError
+        return response
+    finally:
+        writer.close()
+
+
+def _read(response: dns.message.Message, query: dns.message.QueryMessage) -> Answer:
+    rcode = response.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        bogus = [o for o in response.options if isinstance(o, dns.edns.EDEOption) and o.code in _DNSSEC_BOGUS_CODES]
+        detail = dns.rcode.to_text(rcode)
+        if bogus:
+            return Answer("bogus", detail=f"{detail}, EDE {int(bogus[0].code)} {bogus[0].text or ''}".strip())
+        return Answer("failed", detail=detail)
+    question = query.question[0]
+    try:
+        chain = cast("dns.message.QueryMessage", response).resolve_chaining()
+    except (dns.exception.DNSException, AttributeError) as error:
+        return Answer("nxdomain" if rcode == dns.rcode.NXDOMAIN else "failed", detail=type(error).__name__)
+    if chain.answer is None:
+        return Answer("nxdomain" if rcode == dns.rcode.NXDOMAIN else "nodata")
+    return Answer("ok", tuple(_text(rdata) for rdata in _ordered(chain.answer, question.rdtype)))
+
+
+def _ordered(records: Any, kind: dns.rdatatype.RdataType) -> list[Any]:
+    """MX by preference; SRV by priority and weight, so that everybody tries the same one first."""
+    if kind == dns.rdatatype.MX:
+        return sorted(records, key=lambda r: (r.preference, r.exchange))
+    if kind == dns.rdatatype.SRV:
+        return sorted(records, key=lambda r: (r.priority, -r.weight, r.target))
+    return list(records)
+
+
+def _text(rdata: Any) -> str:
+    match rdata.rdtype:
+        case dns.rdatatype.MX:
+            return _host(rdata.exchange)
+        case dns.rdatatype.SRV:
+            return f"{_host(rdata.target)}:{rdata.port}"
+        case _:
+            return str(rdata.to_text())
+
+
+def _host(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower() or "."
+
+
+def _named(error: BaseException) -> str:
+    return errno.errorcode.get(error.errno or 0, "") if isinstance(error, OSError) else type(error).__name__
+
+
+@dataclass(slots=True)
+class Questions:
+    """The questions of one check: each name and type is asked once, however many parts want to know."""
+
+    resolver: Resolver
+    policy: NetworkPolicy
+    _asked: dict[tuple[str, str], asyncio.Task[Answer]]
+
+    def ask(self, name: str, kind: str) -> "asyncio.Task[Answer]":
+        """Begin to ask, at once; await the task for the answer."""
+        key = (name, kind)
+        if key not in self._asked:
+            self._asked[key] = asyncio.create_task(self.resolver.ask(name, kind))
+        return self._asked[key]
+
+    def expect(self, host: str) -> None:
+        """Ask for a host's addresses now, since they will probably be wanted."""
+        self.ask(host, "A")
+        self.ask(host, "AAAA")
+
+    async def addresses(self, host: str) -> DnsFacts:
+        """A host's addresses, judged by the policy. An address stands for itself."""
+        if _is_address(host):
+            public, private = self.policy.split([host])
+            return DnsFacts(host, "ok", public, private)
+        six, four = await asyncio.gather(self.ask(host, "AAAA"), self.ask(host, "A"))
+        records = six.records + four.records
+        public, private = self.policy.split(records)
+        if records:
+            return DnsFacts(host, "ok", public, private)
+        worst = next((a for a in (four, six) if a.outcome in ("bogus", "failed")), four)
+        outcome = "nxdomain" if "nxdomain" in (four.outcome, six.outcome) and worst.outcome != "bogus" else worst.outcome
+        return DnsFacts(host, outcome, detail=worst.detail)
+
+    def close(self) -> None:
+        for task in self._asked.values():
+            task.cancel()
+
+
+def questions(resolver: Resolver, policy: NetworkPolicy) -> Questions:
+    return Questions(resolver, policy, {})
+
+
+def _is_address(host: str) -> bool:
+    return ":" in host or host.replace(".", "").isdecimal()

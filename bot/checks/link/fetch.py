@@ -1,0 +1,140 @@
+"""HTTP GET through the network guard: for autoconfig files and for issuers' certificates. Bounded in every way."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import h11
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from bot.checks.link import certificates
+from bot.checks.link.faults import NETWORK_ERRORS, Malformed
+from bot.checks.link.line import Line, Net
+from bot.checks.link.stream import Stream
+from bot.core.model import ConnectFacts, Endpoint
+
+MAX_BODY = 512 * 1024
+_REDIRECTS = 4
+_HOPS = 4
+_OK = 200
+_REDIRECT = frozenset({301, 302, 303, 307, 308})
+_USER_AGENT = b"migcheck"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    url: str
+    status: int
+    body: bytes
+
+
+async def fetch(net: Net, url: str, timeout: float) -> Page | None:
+    """The page at a URL after at most a few redirects, None where there is none, for whatever reason.
+
+    Every host on the way is resolved, judged by the policy and connected to at the judged address.
+    """
+    with contextlib.suppress(*NETWORK_ERRORS, Malformed, h11.ProtocolError, ValueError):
+        async with asyncio.timeout(timeout):
+            for _ in range(_REDIRECTS + 1):
+                page, location = await _get(net, url)
+                if location is None:
+                    return page if page.status == _OK else None
+                url = urljoin(url, location)
+    return None
+
+
+async def _get(net: Net, url: str) -> tuple[Page, str | None]:
+    parts = urlsplit(url)
+    host, secure = parts.hostname, parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or not _port_allowed(net, port):
+        raise Malformed("not a URL that is fetched")
+    line = Line(net, Endpoint(host.lower(), port, "tls"))
+    try:
+        stream = await _open(line, secure=secure)
+        return await _request(stream, url, net.timeouts.reply)
+    finally:
+        line.close()
+
+
+def _port_allowed(net: Net, port: int) -> bool:
+    return port in (80, 443) or net.policy.any_port
+
+
+async def _open(line: Line, *, secure: bool) -> Stream:
+    line.any_port = True
+    connected = await line.connect() if (await line.resolve()).public else None
+    if not isinstance(connected, ConnectFacts) or line.stream is None:
+        raise Malformed("no connection")
+    if secure:
+        await line.handshake_only()
+    if line.stream is None:
+        raise Malformed("no TLS")
+    return line.stream
+
+
+async def _request(stream: Stream, url: str, timeout: float) -> tuple[Page, str | None]:
+    parts = urlsplit(url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    client = h11.Connection(h11.CLIENT)
+    headers = [("Host", parts.netloc), ("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity"), ("Connection", "close")]
+    data = client.send(h11.Request(method="GET", target=target, headers=headers)) or b""
+    await stream.write(data + (client.send(h11.EndOfMessage()) or b""), timeout)
+    status, location, body = 0, None, bytearray()
+    while True:
+        match event := client.next_event():
+            case h11.Response():
+                status = event.status_code
+                named = dict(event.headers)
+                if status in _REDIRECT:
+                    location = named.get(b"location", b"").decode("latin-1")
+            case h11.Data():
+                body += event.data
+                if len(body) > MAX_BODY:
+                    raise Malformed("too large")
+            case h11.EndOfMessage() | h11.ConnectionClosed():
+                return Page(url, status, bytes(body)), location
+            case h11.PAUSED:
+                return Page(url, status, bytes(body)), location
+            case _:
+                async with asyncio.timeout(timeout):
+                    client.receive_data(await stream.receive())
+
+
+async def fetch_issuers(net: Net, sent: Sequence[bytes]) -> list[bytes]:
+    """The certificates between the top of what was sent and a root, as far as their addresses lead (RFC 5280, 4.2.2.1)."""
+    known, added = list(sent), []
+    for _ in range(_HOPS):
+        top = certificates.top_of(known)
+        if top is None or top.issuer == top.subject:
+            break
+        found = await _first_issuer(net, certificates.issuer_urls(top))
+        fresh = [der for der in found if der not in known]
+        if not fresh:
+            break
+        known += fresh
+        added += fresh
+    return added
+
+
+async def _first_issuer(net: Net, urls: Sequence[str]) -> list[bytes]:
+    for url in urls[:2]:
+        page = await fetch(net, url, net.timeouts.connect)
+        if page is not None and (found := _certificates(page.body)):
+            return found
+    return []
+
+
+def _certificates(body: bytes) -> list[bytes]:
+    """One certificate in DER or PEM, or those of a PKCS #7 bundle."""
+    if certificates.load(body) is not None:
+        return [body]
+    with contextlib.suppress(ValueError):
+        from cryptography import x509  # noqa: PLC0415
+
+        return [c.public_bytes(Encoding.DER) for c in x509.load_pem_x509_certificates(body)]
+    with contextlib.suppress(ValueError):
+        return [c.public_bytes(Encoding.DER) for c in pkcs7.load_der_pkcs7_certificates(body)]
+    return []

@@ -1,0 +1,179 @@
+"""One connection to one server, opened step by step. Each step happens once, whoever asks for it first."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from bot.checks.link import certificates, tls
+from bot.checks.link.connect import Dialled, dial, dropped
+from bot.checks.link.dns import Questions
+from bot.checks.link.faults import NETWORK_ERRORS, Malformed, fault_of
+from bot.checks.link.policy import NetworkPolicy
+from bot.checks.link.stream import Stream, VerifiedStream
+from bot.checks.link.tls import TrustStore
+from bot.core.model import ConnectFacts, DnsFacts, Endpoint, Fault, Service, TlsFacts
+
+T = TypeVar("T")
+Prelude = Callable[[Stream, float], Awaitable[object]]
+"""Brings a fresh plain stream to where TLS begins; for the second handshake of STARTTLS."""
+
+_ALERT_TIME = 1.0
+"""Seconds in which a server that wants a client certificate under TLS 1.3 says so, after the handshake (RFC 8446, 4.4)."""
+_CHAIN_UNKNOWN = (20, 21)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Time limits in seconds; `total` bounds one whole check."""
+
+    connect: float = 10.0
+    tls: float = 10.0
+    reply: float = 20.0
+    total: float = 60.0
+
+
+@dataclass(slots=True)
+class Net:
+    """What a check reaches the network through: questions, rules, trust, time limits, and the lines that it opened."""
+
+    questions: Questions
+    policy: NetworkPolicy
+    trust: TrustStore
+    timeouts: Timeouts
+    lines: dict[tuple[str, Endpoint], "Line"] = field(default_factory=dict)
+
+    def line(self, service: Service, endpoint: Endpoint) -> "Line":
+        """The line to an endpoint: one for a check, so that what discovery opened goes on in the steps."""
+        key = (service, endpoint)
+        if key not in self.lines:
+            self.lines[key] = Line(self, endpoint, greets=True)
+        return self.lines[key]
+
+    def close(self) -> None:
+        for line in self.lines.values():
+            line.close()
+        self.questions.close()
+
+
+class Line:
+    """A connection on its way: resolve, connect, secure. `stream` is what can be read and written now."""
+
+    def __init__(self, net: Net, endpoint: Endpoint, *, greets: bool = False) -> None:
+        self.net = net
+        self.endpoint = endpoint
+        self.stream: Stream | None = None
+        self.prelude: Prelude | None = None
+        self.memory: dict[str, Any] = {}
+        """What a service remembers from step to step: capabilities, a reply that came early."""
+        self._greets = greets
+        self.any_port = False
+        """Whether the port was allowed by other rules than those for mail servers."""
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._dialled: Dialled | None = None
+
+    def _once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
+        if name not in self._tasks:
+            self._tasks[name] = asyncio.create_task(make())
+        return self._tasks[name]
+
+    async def resolve(self) -> DnsFacts:
+        return await self._once("dns", lambda: self.net.questions.addresses(self.endpoint.host))
+
+    async def connect(self) -> ConnectFacts | Fault:
+        return await self._once("connect", self._connect)
+
+    async def secure(self) -> TlsFacts:
+        return await self._once("tls", self._secure)
+
+    async def complete(self) -> ConnectFacts | None:
+        """The connect facts with every address's outcome, known some time after the first one answered."""
+        return await self._dialled.complete() if self._dialled else None
+
+    async def _connect(self) -> ConnectFacts | Fault:
+        if not self.any_port and self.net.policy.port_refused(self.endpoint.port):
+            return Fault("blocked", "connect", f"port {self.endpoint.port} is not a mail port")
+        found = await self.resolve()
+        self._dialled = await dial(found, self.endpoint.port, self.net.timeouts.connect)
+        sock = self._dialled.socket
+        if sock is None:
+            return self._dialled.facts
+        self.stream = Stream(sock)
+        if self.endpoint.security == "tls" and self._greets:
+            fault = await dropped(sock)
+            if fault is not None:
+                return fault
+        return self._dialled.facts
+
+    async def _secure(self) -> TlsFacts:
+        stream, host, trust = self.stream, self.endpoint.host, self.net.trust
+        assert stream is not None
+        if stream.buffer:
+            stream.close()
+            return TlsFacts(0, None, fault=Fault("malformed", "handshake", "data before the handshake", stream.heard()))
+        facts, verified = await tls.handshake(stream.sock, host, trust, self.net.timeouts.tls)
+        if verified is None:
+            self.stream = None
+            return await self._evidence(facts)
+        self.stream = verified
+        alert = await self._late_alert(verified) if self._greets and self.endpoint.security == "tls" else None
+        return replace(facts, fault=alert) if alert else facts
+
+    async def handshake_only(self) -> None:
+        """The strict handshake without evidence: for pages, where only success counts."""
+        assert self.stream is not None
+        _, self.stream = await tls.handshake(self.stream.sock, self.endpoint.host, self.net.trust, self.net.timeouts.tls)
+
+    async def _late_alert(self, stream: VerifiedStream) -> Fault | None:
+        """An alert that follows the handshake. Anything else that happens meanwhile is kept for the greeting."""
+        if stream.tls.version() != "TLSv1.3":
+            return None
+        reading = asyncio.create_task(stream.fill(self.net.timeouts.reply))
+        stream.filling = reading
+        done, _ = await asyncio.wait([reading], timeout=_ALERT_TIME)
+        error = reading.exception() if done else None
+        return fault_of(error, "handshake") if isinstance(error, ssl.SSLError) else None
+
+    async def _evidence(self, facts: TlsFacts) -> TlsFacts:
+        """What a second connection without demands shows; only looked at after a failure, and no secret goes over it."""
+        if facts.fault is not None and facts.fault.kind in ("malformed", "timeout"):
+            return facts
+        version, cipher, sent = await self._look()
+        agreed = f"{version} {cipher}" if version else None
+        facts = replace(facts, tolerant=agreed, tolerant_version=version, chain=certificates.read_chain(sent))
+        if facts.verify_code in _CHAIN_UNKNOWN and sent:
+            added = await self._issuers(sent)
+            found = certificates.issuer_found_in(sent, added, tls.anchors(self.net.trust))
+            facts = replace(facts, fetched=certificates.read_fetched(added), completed=found)
+        return facts
+
+    async def _look(self) -> tuple[str | None, str | None, list[bytes]]:
+        nothing: tuple[str | None, str | None, list[bytes]] = (None, None, [])
+        dialled = await dial(await self.resolve(), self.endpoint.port, self.net.timeouts.connect)
+        if dialled.socket is None:
+            return nothing
+        stream = Stream(dialled.socket)
+        try:
+            if self.prelude is not None:
+                await self.prelude(stream, self.net.timeouts.reply)
+            return await tls.look(stream.sock, self.endpoint.host, self.net.timeouts.tls)
+        except (*NETWORK_ERRORS, Malformed):
+            return nothing
+        finally:
+            stream.close()
+
+    async def _issuers(self, sent: list[bytes]) -> list[bytes]:
+        """The issuers that the server should have sent, from the addresses in the certificates."""
+        from bot.checks.link.fetch import fetch_issuers  # noqa: PLC0415 - only for broken chains, and it uses lines
+
+        return await fetch_issuers(self.net, sent)
+
+    def close(self) -> None:
+        for task in self._tasks.values():
+            task.cancel()
+        if self.stream is not None:
+            self.stream.close()
+        if self._dialled is not None:
+            for task in self._dialled.others:
+                task.cancel()

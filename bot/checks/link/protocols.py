@@ -1,0 +1,21 @@
+"""Which protocol a server's first line belongs to: people type the wrong port, and it answers in another language."""
+
+import re
+
+_FIRST_LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("ssh", re.compile(rb"SSH-")),
+    ("http", re.compile(rb"HTTP/\d|<!DOCTYPE|<html", re.IGNORECASE)),
+    ("pop3", re.compile(rb"\+OK|-ERR")),
+    ("managesieve", re.compile(rb'"IMPLEMENTATION"')),
+    ("mysql", re.compile(rb".{4}\n[58]\.\d+\.\d+", re.DOTALL)),
+    ("ftp", re.compile(rb"(?:220|421)[ -][^\r\n]*\b(?:FTP|FileZilla)", re.IGNORECASE)),
+    ("nntp", re.compile(rb"20[01] [^\r\n]*(?:NNTP|news)", re.IGNORECASE)),
+    ("smtp", re.compile(rb"(?:220|421|554)[ -]")),
+    ("imap", re.compile(rb"\* (?:OK|PREAUTH|BYE)\b", re.IGNORECASE)),
+    ("lmtp", re.compile(rb"220[ -][^\r\n]*LMTP", re.IGNORECASE)),
+)
+
+
+def service_of(first: bytes) -> str | None:
+    """The protocol that a first line belongs to, None where it is none that is known."""
+    return next((name for name, pattern in _FIRST_LINES if pattern.match(first)), None)

@@ -1,0 +1,38 @@
+"""What a server's refusal means: its words, in the circumstances, through `bot.core.refusal`."""
+
+from typing import Any
+
+from bot.checks.judging import Setting
+from bot.core.model import Fault, Finding, LoginReply
+from bot.core.refusal import Context, Explanation, explain
+
+_FAULTS = {"timeout": "login.timeout"}
+
+
+def understand(text: str, setting: Setting, stage: str, mechanism: str | None = None) -> Explanation:
+    provider = setting.provider or {}
+    context = Context(
+        protocol=setting.service,
+        provider=provider.get("id"),
+        password=provider.get("password"),
+        access=provider.get("access", {}).get(setting.service),
+        mechanism=mechanism,
+        capabilities=setting.mechanisms,
+        account=setting.account,
+        stage=stage,
+    )
+    return explain(text, context, setting.rules)
+
+
+def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
+    """The findings of a log-in, the same for IMAP, SMTP and POP."""
+    if isinstance(facts, Fault):
+        return [setting.finding(_FAULTS.get(facts.kind, "login.connection_closed"), detail=facts.detail, server=facts.heard)]
+    if facts.accepted:
+        return []
+    evidence: dict[str, Any] = {"server": facts.text, "mechanism": facts.mechanism, "offered": list(facts.mechanisms)}
+    if facts.refused_mechanism:
+        return [setting.finding("login.mechanism_unsupported", **evidence)]
+    told = understand(facts.text, setting, "login", facts.mechanism)
+    code = told.code if told.code.startswith("login.") else "login.unrecognised"
+    return [setting.finding(code, confidence=round(told.confidence, 2), alternatives=list(told.alternatives), **evidence)]

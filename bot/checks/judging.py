@@ -22,4 +22,6 @@ class Setting:
 
     def finding(self, code: str, **evidence: Any) -> Finding:
         """A finding with the severity of the catalogue; evidence without a value is left out."""
-        return Finding(code, self.severities[code], {k: v for k, v in evidence.items() if v not in (None, "", (), [], {})})
+        return Finding(
+            code, self.severities[code], {k: v for k, v in evidence.items() if v not in (None, "", (), [], {})}
+        )

@@ -152,7 +152,11 @@ class _Scram:
             nonce, salt, rounds = values["r"], base64.b64decode(values["s"]), int(values["i"])
         except (KeyError, ValueError) as error:
             raise SaslError("the server's first SCRAM message is malformed") from error
-        if not nonce.startswith(self._nonce) or len(nonce) < len(self._nonce) + _MIN_NONCE or not 0 < rounds <= _MAX_ITERATIONS:
+        if (
+            not nonce.startswith(self._nonce)
+            or len(nonce) < len(self._nonce) + _MIN_NONCE
+            or not 0 < rounds <= _MAX_ITERATIONS
+        ):
             raise SaslError("the server's first SCRAM message is malformed")
         salted = hashlib.pbkdf2_hmac(self._digest, self._password, salt, rounds)
         client_key = self._hmac(salted, b"Client Key")

@@ -27,7 +27,9 @@ def understand(text: str, setting: Setting, stage: str, mechanism: str | None = 
 def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
     """The findings of a log-in, the same for IMAP, SMTP and POP."""
     if isinstance(facts, Fault):
-        return [setting.finding(_FAULTS.get(facts.kind, "login.connection_closed"), detail=facts.detail, server=facts.heard)]
+        return [
+            setting.finding(_FAULTS.get(facts.kind, "login.connection_closed"), detail=facts.detail, server=facts.heard)
+        ]
     if facts.accepted:
         return []
     evidence: dict[str, Any] = {"server": facts.text, "mechanism": facts.mechanism, "offered": list(facts.mechanisms)}
@@ -35,4 +37,6 @@ def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
         return [setting.finding("login.mechanism_unsupported", **evidence)]
     told = understand(facts.text, setting, "login", facts.mechanism)
     code = told.code if told.code.startswith("login.") else "login.unrecognised"
-    return [setting.finding(code, confidence=round(told.confidence, 2), alternatives=list(told.alternatives), **evidence)]
+    return [
+        setting.finding(code, confidence=round(told.confidence, 2), alternatives=list(told.alternatives), **evidence)
+    ]

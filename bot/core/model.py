@@ -278,6 +278,8 @@ class StepResult:
     target: str | None = None
     skipped_because: str | None = None
     duration_ms: float | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
+    """What is good to know although it is no finding; shown to people, not part of the report's schema."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ class Match:
         if self.by == "mx" and customers.get("from_mx"):
             for service, patterns in customers.get("patterns", {}).items():
                 host, _, port = patterns[0].rpartition(":")
-                if service not in found and fnmatch.fnmatchcase(self.name, host):
+                if service not in found and "{" not in host and fnmatch.fnmatchcase(self.name, host):
                     found[service] = endpoint(self.name, int(port))
         return found
 
@@ -60,7 +60,11 @@ def find_by_mx(directory: Mapping[str, Provider], hosts: Sequence[str]) -> Match
     """The provider behind a list of MX hosts, best first: an exact name beats a suffix, a suffix beats an expression."""
     for host in hosts:
         ranked = sorted(
-            ((rank, provider) for provider in directory.values() if (rank := _rank(_patterns(provider), host)) is not None),
+            (
+                (rank, provider)
+                for provider in directory.values()
+                if (rank := _rank(_patterns(provider), host)) is not None
+            ),
             key=lambda pair: pair[0],
             reverse=True,
         )

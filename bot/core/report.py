@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.core.model import Advice, Finding, Link, Report, Status, StepResult, Verdict
+from bot.core.intake import read_endpoint
+from bot.core.model import SERVICES, Advice, Endpoint, Finding, Link, Report, Service, Status, StepResult, Verdict
 
 SCHEMA = "migcheck.report/1"
 _WORST_FIRST: tuple[tuple[str, Status], ...] = (("fail", "fail"), ("unknown", "unknown"), ("warn", "warn"))
@@ -44,7 +45,7 @@ def report_to_json(report: Report) -> dict[str, Any]:
         "failing_step": report.failing_step,
         "cause": report.cause,
         "steps": [_step_to_json(step) for step in report.steps],
-        "advice": [_advice_to_json(advice) for advice in report.advice],
+        "advice": [advice_to_json(advice) for advice in report.advice],
         "attempts": dict(report.attempts),
         "vantage": report.vantage,
         "started_at": report.started_at,
@@ -66,7 +67,7 @@ def _step_to_json(step: StepResult) -> dict[str, Any]:
     }
 
 
-def _advice_to_json(advice: Advice) -> dict[str, Any]:
+def advice_to_json(advice: Advice) -> dict[str, Any]:
     return {
         "code": advice.code,
         "title": advice.title,
@@ -109,3 +110,13 @@ def _step_from_json(step: Mapping[str, Any]) -> StepResult:
 def _advice_from_json(advice: Mapping[str, Any]) -> Advice:
     links = tuple(Link(link["title"], link["url"], link.get("lang")) for link in advice["links"])
     return Advice(advice["code"], advice["title"], tuple(advice["actions"]), advice["who"], links)
+
+
+def endpoints_of(report: Report) -> dict[Service, Endpoint]:
+    """The servers that a report speaks of, from the targets of its steps."""
+    found: dict[Service, Endpoint] = {}
+    for step in report.steps:
+        service, _, stage = step.id.partition(".")
+        if stage == "connect" and step.target and service in SERVICES:
+            found[service] = read_endpoint(step.target, service)
+    return found

@@ -170,6 +170,12 @@ def common_name_only(site: Site) -> Crafted:
 
 
 @_recipe
+def other_script_name(site: Site) -> Crafted:
+    """A name of the same site in another script; the host itself stands beside it."""
+    return Crafted(site.issuing.issue("メール.例え.test", site.host), 0)
+
+
+@_recipe
 def address_only(site: Site) -> Crafted:
     return Crafted(site.issuing.issue("127.0.0.1"), 62)
 

@@ -48,7 +48,7 @@ class Dovecot:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        program = await _find_dovecot()
+        program = await find_dovecot()
         async with contextlib.AsyncExitStack() as stack:
             self.folder = Path(
                 stack.enter_context(tempfile.TemporaryDirectory(prefix="dc-", ignore_cleanup_errors=True))
@@ -94,6 +94,7 @@ class Dovecot:
         path.chmod(0o400)
 
     def _make_mail(self) -> None:
+        (self.folder / "mail").mkdir()
         for user in self.accounts:
             inbox = self.maildir(user)
             for place in (inbox, *(inbox / f".{name}" for name in self.folders)):
@@ -127,7 +128,8 @@ class Dovecot:
         )
 
 
-async def _find_dovecot() -> Path:
+async def find_dovecot() -> Path:
+    """Dovecot's program; `RealServerMissing` where it or one of its packages is missing or of another line."""
     program = find_program("dovecot", "dovecot-imapd dovecot-pop3d")
     find_program("pop3-login", "dovecot-pop3d")
     find_program("imap-login", "dovecot-imapd")

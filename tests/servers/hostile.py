@@ -193,7 +193,8 @@ def alert(kind: str, *, fatal: bool = True) -> bytes:
 
 def old_server_hello(version: tuple[int, int] = (3, 1)) -> bytes:
     """A ServerHello that chooses an old version (3,1 is TLS 1.0; 3,2 is 1.1; 3,0 is SSL 3)."""
-    body = bytes(version) + bytes(range(32)) + b"\0" + b"\xc0\x13" + b"\0"
+    secure_renegotiation = bytes.fromhex("0005ff01000100")  # RFC 5746, without which clients complain of that first
+    body = bytes(version) + bytes(range(32)) + b"\0" + b"\xc0\x13" + b"\0" + secure_renegotiation
     message = b"\x02" + len(body).to_bytes(3, "big") + body
     return bytes([22, *version]) + struct.pack("!H", len(message)) + message
 

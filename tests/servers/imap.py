@@ -56,6 +56,8 @@ class ImapScript(Script):
     inbox: Say | str | bytes | None = None
     """What to answer to EXAMINE or SELECT instead."""
     delimiter: str = "/"
+    takes_8bit: bool = False
+    """Take UTF-8 in quoted strings, as Dovecot does."""
 
 
 class ImapServer(MailServer[ImapScript]):
@@ -109,15 +111,29 @@ class _Session:
     async def _read(self) -> tuple[str, str, list[bytes]]:
         parts, line = [], await self.wire.read_line()
         while match := re.search(rb"\{(\d+)(\+?)\}$", line):
-            parts += _words(line[: match.start()])
-            if not match[2]:
-                await self.wire.write(b"+ Ready for the literal\r\n")
+            parts += await self._words(line[: match.start()])
+            await self._permit(int(match[1]), unasked=bool(match[2]))
             parts.append(await self.wire.read_exactly(int(match[1])))
             line = await self.wire.read_line()
-        parts += _words(line)
+        parts += await self._words(line)
         if len(parts) < 2:
             return "*", "", []
         return text(parts[0]), text(parts[1]).upper(), parts[2:]
+
+    async def _words(self, line: bytes) -> list[bytes]:
+        """Octets above 127 belong into literals (RFC 3501, section 9: QUOTED-CHAR)."""
+        if not line.isascii() and not self.script.takes_8bit:
+            await self._say(Say("* BAD 8-bit data outside a literal", after="close"))
+        return _words(line)
+
+    async def _permit(self, size: int, *, unasked: bool) -> None:
+        """Ask for a literal, or end where the client may not send it unasked (RFC 7888, sections 4 and 5)."""
+        limit = 1 << 30 if "LITERAL+" in self.script.capabilities else 4096
+        known = {"LITERAL+", "LITERAL-"} & set(self.script.capabilities)
+        if not unasked:
+            await self.wire.write(b"+ Ready for the literal\r\n")
+        elif not known or size > limit:
+            await self._say(Say("* BYE [TOOBIG] Unasked literal", after="close"))
 
     async def capability(self, _verb: str, _arguments: list[bytes]) -> None:
         await self._say(f"* CAPABILITY {self.capabilities()}\r\n{{tag}} OK done")
@@ -147,6 +163,8 @@ class _Session:
         if self.script.tls_before_login and not self.wire.secure:
             return await self._say("{tag} NO [PRIVACYREQUIRED] TLS first")
         mechanism = text(arguments[0]).upper() if arguments else ""
+        if len(arguments) > 1 and "SASL-IR" not in self.script.capabilities:
+            return await self._say("{tag} BAD No initial response is taken (RFC 4959 is not announced)")
         try:
             initial = decode(arguments[1]) if len(arguments) > 1 else None
             claim = await self.server.authenticate(self.wire, mechanism, initial, b"+")

@@ -103,6 +103,7 @@ class Postfix:
             "smtpd_sasl_path": str(self.dovecot.auth_socket),
             "smtpd_relay_restrictions": "permit_sasl_authenticated, reject",
             "smtpd_error_sleep_time": "0",
+            "in_flow_delay": "0",  # would wait for the queue manager that is not there
             **self._settings,
         }
         lines = [f"{name} = {value}" for name, value in settings.items()]

@@ -40,7 +40,7 @@ class Say:
     def raw(self) -> bytes:
         if isinstance(self.text, bytes):
             return self.text
-        return self.text.encode() + b"\r\n"
+        return self.text.encode("utf-8", "surrogateescape") + b"\r\n"
 
 
 HANG = Say(after="hang")
@@ -52,17 +52,18 @@ def says(words: "Say | str | bytes") -> Say:
     return words if isinstance(words, Say) else Say(words)
 
 
-def spellings(secret: str) -> dict[str, str]:
-    """The ways in which servers echo a secret, by the name used in {…}."""
-    raw = secret.encode()
+def spellings(secret: str, user: str = "") -> dict[str, str]:
+    """The ways in which servers echo a secret, by the name used in {…}; with the user's name a SASL PLAIN response."""
+    raw = secret.encode("utf-8", "surrogateescape")
     return {
         "secret": secret,
         "secret_base64": base64.b64encode(raw).decode(),
         "secret_base64url": base64.urlsafe_b64encode(raw).decode().rstrip("="),
-        "secret_url": urllib.parse.quote(secret, safe=""),
-        "secret_form": urllib.parse.quote_plus(secret),
+        "secret_url": urllib.parse.quote(raw, safe=""),
+        "secret_form": urllib.parse.quote_plus(raw),
         "secret_hex": raw.hex(),
         "secret_json": json.dumps(secret)[1:-1],
+        "sasl_plain": base64.b64encode(b"\0" + user.encode() + b"\0" + raw).decode(),
         "secret_quoted": secret.replace("\\", "\\\\").replace('"', '\\"'),
     }
 

@@ -110,7 +110,7 @@ class MailServer(Generic[S]):
         self.transcript.attempts.append(attempt)
         if refusal is None:
             return None
-        return says(refusal).filled({"user": claim.user, **spellings(claim.secret)})
+        return says(refusal).filled({"user": claim.user, **spellings(claim.secret, claim.user)})
 
     async def upgrade(self, wire: Wire, ready: str, refused: str) -> None:
         """Answer STARTTLS as the script says and go on in TLS where it is offered."""

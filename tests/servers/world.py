@@ -18,16 +18,16 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from tests.servers.certs import Authority, Identity
+from tests.servers.chains import Crafted, Site, craft
 from tests.servers.dns import DnsFault, DnsServer
+from tests.servers.hostile import Act, BlackHole, Closed, Hostile
 from tests.servers.imap import ImapScript, ImapServer
 from tests.servers.pop import PopScript, PopServer
-from tests.servers.server import MailServer
 from tests.servers.smtp import SmtpScript, SmtpServer
-
-Server = TypeVar("Server", bound=MailServer[Any])
+from tests.servers.web import Page, WebServer, certificate_page
 
 _CLAIM_PORT = 47077
 _STARTTLS_PORTS = {143, 110, 25, 587}
@@ -107,6 +107,34 @@ class World:
     def identity(self, *hosts: str) -> Identity:
         """A sound certificate of this world's authority."""
         return self.issuing.issue(*hosts)
+
+    async def crafted(self, fault: str, host: str, *, fetchable: bool = False) -> Crafted:
+        """A chain of `chains.RECIPES` for a host; `fetchable` serves the missing intermediate at its address."""
+        if not fetchable:
+            return craft(fault, Site(self.root, host))
+        pages: dict[str, Page] = {}
+        name = f"aia{len(self.records)}.practice.test"
+        server = await self.web(name, pages)
+        made = craft(fault, Site(self.root, host, f"http://{name}:{server.port}/issuer.cer"))
+        if made.issuer:
+            pages["/issuer.cer"] = certificate_page(made.issuer.der)
+        return made
+
+    async def web(self, host: str, pages: Mapping[str, Page], *, tls: bool = False) -> WebServer:
+        """A web server at a host name, on its scheme's port where that may be bound."""
+        identity = self.identity(host) if tls else None
+        return await self.start(host, 443 if tls else 80, lambda ip, port: WebServer(pages, ip, port, identity))
+
+    async def hostile(self, host: str, port: int, act: Act) -> Hostile:
+        return await self.start(host, port, lambda address, number: Hostile(act, address, number))
+
+    async def closed(self, host: str, port: int) -> Closed:
+        """A port that refuses connections."""
+        return await self.start(host, port, Closed)
+
+    async def black_hole(self, host: str, port: int) -> BlackHole:
+        """A port that swallows SYNs."""
+        return await self.start(host, port, BlackHole)
 
     async def imap(self, host: str, port: int = 993, **script: Any) -> ImapServer:
         return await self.serve(ImapServer, ImapScript, host, port, **script)

@@ -35,4 +35,6 @@ def judge_servers(facts: ServersFacts | Fault, setting: Setting) -> list[Finding
     assert isinstance(facts, ServersFacts)
     if facts.endpoints:
         return []
-    return [setting.finding("dns.servers_not_found", tried=list(facts.tried), customer_hosts=list(facts.customer_hosts))]
+    return [
+        setting.finding("dns.servers_not_found", tried=list(facts.tried), customer_hosts=list(facts.customer_hosts))
+    ]

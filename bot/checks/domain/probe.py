@@ -88,7 +88,9 @@ async def find_servers(net: Net, wanted: Wanted, facts: DomainFacts, match: Matc
     return ServersFacts(endpoints, sources, tried, match.customer_hosts() if match else ())
 
 
-def _merge(endpoints: dict[Service, Endpoint], sources: dict[Service, str], found: Mapping[Service, Endpoint], source: str) -> None:
+def _merge(
+    endpoints: dict[Service, Endpoint], sources: dict[Service, str], found: Mapping[Service, Endpoint], source: str
+) -> None:
     for service, where in found.items():
         if service not in endpoints:
             endpoints[service] = where
@@ -185,7 +187,9 @@ async def _race(net: Net, service: Service, candidates: Sequence[Endpoint], reac
             if waiting:
                 where = waiting.pop(0)
                 running[asyncio.create_task(_prove(net, service, where))] = where
-            done, _ = await asyncio.wait(running, timeout=_GUESS_TIME if waiting else None, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                running, timeout=_GUESS_TIME if waiting else None, return_when=asyncio.FIRST_COMPLETED
+            )
             for task in done:
                 where, (answered, proven) = running.pop(task), task.result()
                 connected |= {where} if answered else set()

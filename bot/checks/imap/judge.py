@@ -4,7 +4,9 @@ from bot.checks.judging import Setting
 from bot.checks.words import understand
 from bot.core.model import Capabilities, Fault, Finding, MailboxFacts
 
-_PASSWORD_MECHANISMS = frozenset({"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "DIGEST-MD5", "NTLM"})
+_PASSWORD_MECHANISMS = frozenset(
+    {"PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512", "DIGEST-MD5", "NTLM"}
+)
 
 
 def judge_capability(facts: Capabilities | Fault, setting: Setting) -> list[Finding]:
@@ -25,7 +27,11 @@ def judge_mailbox(facts: MailboxFacts | Fault, setting: Setting) -> list[Finding
         return [setting.finding("mailbox.unavailable", detail=facts.detail, server=facts.heard)]
     if facts.refusal is not None:
         told = understand(facts.refusal, setting, "mailbox")
-        return [setting.finding("mailbox.unavailable", server=facts.refusal, means=told.code if told.code != "none" else None)]
+        return [
+            setting.finding(
+                "mailbox.unavailable", server=facts.refusal, means=told.code if told.code != "none" else None
+            )
+        ]
     if facts.list_refusal is not None:
         return [setting.finding("mailbox.list_failed", server=facts.list_refusal)]
     return []

@@ -41,8 +41,14 @@ async def read_mailbox(line: Line) -> MailboxFacts:
     return _facts(reader, folders, opened, found)
 
 
-def _facts(reader: "_Reader", folders: list[wire.Listed], opened: aioimaplib.Response, found: aioimaplib.Response) -> MailboxFacts:
-    counted = [Folder(f.name, n.get("MESSAGES"), n.get("SIZE")) for f in folders if (n := reader.numbers.get(f.name)) is not None]
+def _facts(
+    reader: "_Reader", folders: list[wire.Listed], opened: aioimaplib.Response, found: aioimaplib.Response
+) -> MailboxFacts:
+    counted = [
+        Folder(f.name, n.get("MESSAGES"), n.get("SIZE"))
+        for f in folders
+        if (n := reader.numbers.get(f.name)) is not None
+    ]
     sizes = [folder.bytes for folder in counted if folder.bytes is not None]
     return MailboxFacts(
         messages=reader.exists,

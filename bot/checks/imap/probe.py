@@ -14,7 +14,15 @@ from bot.core.secret import Secret
 
 MAX_LITERAL = 1024 * 1024
 _MAX_REPLIES = 200
-_TRY_ANOTHER = ("UNSUPPORTED", "NOT SUPPORTED", "UNKNOWN AUTH", "UNRECOGNIZED", "UNRECOGNISED", "INVALID MECHANISM", "MECHANISM NOT")
+_TRY_ANOTHER = (
+    "UNSUPPORTED",
+    "NOT SUPPORTED",
+    "UNKNOWN AUTH",
+    "UNRECOGNIZED",
+    "UNRECOGNISED",
+    "INVALID MECHANISM",
+    "MECHANISM NOT",
+)
 
 
 async def read_reply(stream: Stream, tag: str, timeout: float) -> wire.Reply:
@@ -139,7 +147,9 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
         elif mechanism is not None:
             reply, text = await _authenticate(line, mechanism, account, secret)
         else:
-            return LoginReply(False, refused[-1], line.memory.get("login text", ""), attempts, offered, refused_mechanism=True)
+            return LoginReply(
+                False, refused[-1], line.memory.get("login text", ""), attempts, offered, refused_mechanism=True
+            )
         attempts += 1
         unsupported = _mechanism_refused(reply)
         if not unsupported or mechanism == "LOGIN command":
@@ -181,7 +191,9 @@ async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret
             case wire.Untagged(status="BYE" | "NO" | "BAD"):
                 said.append(reply.line)
             case wire.Continuation():
-                answer, first = (first, None) if first is not None and not reply.challenge else (_answer(dialogue, reply), None)
+                answer, first = (
+                    (first, None) if first is not None and not reply.challenge else (_answer(dialogue, reply), None)
+                )
                 await stream.write(base64.b64encode(answer) + b"\r\n" if answer is not None else b"*\r\n", timeout)
     raise Malformed("no tagged reply")
 

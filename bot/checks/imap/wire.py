@@ -159,7 +159,11 @@ def status_data(data: bytes) -> tuple[str, dict[str, int]] | None:
     if not match:
         return None
     words = match[2].split()
-    numbers = {k.decode("ascii", "replace").upper(): int(v) for k, v in zip(words[::2], words[1::2], strict=False) if v.isdigit()}
+    numbers = {
+        k.decode("ascii", "replace").upper(): int(v)
+        for k, v in zip(words[::2], words[1::2], strict=False)
+        if v.isdigit()
+    }
     return unutf7(unquote(match[1])), numbers
 
 

@@ -25,7 +25,7 @@ class Dialled:
     """The sockets of one host and port: the first that answered, and the attempts at the other addresses."""
 
     facts: ConnectFacts
-    socket: socket.socket | None = None
+    sock: socket.socket | None = None
     others: list["asyncio.Task[Attempt]"] = field(default_factory=list)
 
     async def complete(self) -> ConnectFacts:
@@ -71,7 +71,9 @@ async def dial(found: DnsFacts, port: int, timeout: float) -> Dialled:
     return Dialled(facts, sock, [task for task in running if not task.done()])
 
 
-async def _until(winner: "asyncio.Future[socket.socket]", running: list["asyncio.Task[Attempt]"], delay: float | None) -> None:
+async def _until(
+    winner: "asyncio.Future[socket.socket]", running: list["asyncio.Task[Attempt]"], delay: float | None
+) -> None:
     """Until somebody answered, the newest attempt failed, or the delay is over; without delay until all are through."""
     deadline = None if delay is None else asyncio.get_running_loop().time() + delay
     while not winner.done():

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import secrets
+import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ _RETRY_AFTER = (0.8, 1.6, 2.6)
 """Seconds after which a question that got no answer is asked again, of the next server."""
 _SOCKETS = 4
 _PAYLOAD = 1232
+_DATAGRAM = 65535
 _DNSSEC_BOGUS_CODES = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 11, 12})
 """Extended DNS error codes that mean a failed DNSSEC validation (RFC 8914)."""
 
@@ -49,7 +51,9 @@ def nameservers(configured: Sequence[str]) -> tuple[Nameserver, ...]:
 
 
 def _nameserver(text: str) -> Nameserver:
-    host, _, port = text.rpartition(":") if not text.endswith("]") and (text.count(":") == 1 or "]:" in text) else (text, "", "53")
+    host, _, port = (
+        text.rpartition(":") if not text.endswith("]") and (text.count(":") == 1 or "]:" in text) else (text, "", "53")
+    )
     if not port.isdecimal():
         raise ValueError(f"not a name server: {text!r} (an example: 127.0.0.1:53)")
     return host.strip("[]"), int(port)
@@ -106,7 +110,7 @@ class Resolver:
     async def _ask_one(
         self, server: Nameserver, query: dns.message.QueryMessage, patience: float, left: float
     ) -> dns.message.Message:
-        channel = await self._channel(server)
+        channel = self._channel(server)
         async with asyncio.timeout(patience):
             response = await channel.ask(query)
         if response.flags & dns.flags.TC:
@@ -114,15 +118,13 @@ class Resolver:
                 return await _ask_over_tcp(server, query)
         return response
 
-    async def _channel(self, server: Nameserver) -> "_Channel":
+    def _channel(self, server: Nameserver) -> "_Channel":
+        """A socket to the server: another one while all are in use, up to a few. Raises OSError."""
         channels = self._channels.setdefault(server, [])
-        usable = [channel for channel in channels if not channel.closed]
-        if len(usable) < _SOCKETS and (not usable or min(len(c.waiting) for c in usable) > 0):
-            loop = asyncio.get_running_loop()
-            _, channel = await loop.create_datagram_endpoint(_Channel, remote_addr=server)
-            channels[:] = [*usable, channel]
-            return channel
-        return min(usable, key=lambda channel: len(channel.waiting))
+        if len(channels) < _SOCKETS and all(channel.waiting for channel in channels):
+            channels.append(_Channel(server))
+            return channels[-1]
+        return min(channels, key=lambda channel: len(channel.waiting))
 
     def close(self) -> None:
         for channels in self._channels.values():
@@ -131,31 +133,44 @@ class Resolver:
         self._channels.clear()
 
 
-class _Channel(asyncio.DatagramProtocol):
+class _Channel:
     """One connected UDP socket and the questions that wait on it, told apart by id and question."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: Nameserver) -> None:
         self.waiting: dict[int, tuple[dns.message.QueryMessage, asyncio.Future[dns.message.Message]]] = {}
-        self.closed = False
-        self._transport: asyncio.DatagramTransport | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.DatagramTransport", transport)
+        self._loop = asyncio.get_running_loop()
+        self._sock = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self._sock.setblocking(False)
+            self._sock.connect(server)
+        except BaseException:
+            self._sock.close()
+            raise
+        self._loop.add_reader(self._sock, self._readable)
 
     async def ask(self, query: dns.message.QueryMessage) -> dns.message.Message:
         while (number := secrets.randbits(16)) in self.waiting:
             pass
         query.id = number
-        future: asyncio.Future[dns.message.Message] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[dns.message.Message] = self._loop.create_future()
         self.waiting[number] = (query, future)
-        assert self._transport is not None
-        self._transport.sendto(query.to_wire())
         try:
+            self._sock.send(query.to_wire())
             return await future
         finally:
             self.waiting.pop(number, None)
 
-    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:  # noqa: ARG002 - asyncio's signature
+    def _readable(self) -> None:
+        try:
+            data = self._sock.recv(_DATAGRAM)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._fail(error)
+            return
+        self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         number = int.from_bytes(data[:2], "big")
         if number not in self.waiting:
             return
@@ -163,26 +178,23 @@ class _Channel(asyncio.DatagramProtocol):
         try:
             response = dns.message.from_wire(data, ignore_trailing=True)
         except dns.message.Truncated as error:
-            response = error.message()
+            response = cast("dns.message.Message", error.message())  # type: ignore[no-untyped-call]
         except (dns.exception.DNSException, ValueError, struct.error):
             return
         # What does not answer the question is not ours, or forged: go on waiting.
         if not future.done() and query.is_response(response):
             future.set_result(response)
 
-    def error_received(self, exc: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
+        """Nothing will be answered: the server's machine says that nobody listens there."""
         for _, future in self.waiting.values():
             if not future.done():
-                future.set_exception(exc)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.closed = True
-        self.error_received(exc or ConnectionAbortedError())
+                future.set_exception(error)
 
     def close(self) -> None:
-        self.closed = True
-        if self._transport is not None:
-            self._transport.close()
+        self._loop.remove_reader(self._sock)
+        self._sock.close()
+        self._fail(ConnectionAbortedError())
 
 
 async def _ask_over_tcp(server: Nameserver, query: dns.message.QueryMessage) -> dns.message.Message:
@@ -275,7 +287,9 @@ class Questions:
         if records:
             return DnsFacts(host, "ok", public, private)
         worst = next((a for a in (four, six) if a.outcome in ("bogus", "failed")), four)
-        outcome = "nxdomain" if "nxdomain" in (four.outcome, six.outcome) and worst.outcome != "bogus" else worst.outcome
+        outcome = (
+            "nxdomain" if "nxdomain" in (four.outcome, six.outcome) and worst.outcome != "bogus" else worst.outcome
+        )
         return DnsFacts(host, outcome, detail=worst.detail)
 
     def close(self) -> None:

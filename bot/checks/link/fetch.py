@@ -79,7 +79,12 @@ async def _request(stream: Stream, url: str, timeout: float) -> tuple[Page, str 
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     client = h11.Connection(h11.CLIENT)
-    headers = [("Host", parts.netloc), ("User-Agent", _USER_AGENT), ("Accept-Encoding", "identity"), ("Connection", "close")]
+    headers = [
+        ("Host", parts.netloc),
+        ("User-Agent", _USER_AGENT),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+    ]
     data = client.send(h11.Request(method="GET", target=target, headers=headers)) or b""
     await stream.write(data + (client.send(h11.EndOfMessage()) or b""), timeout)
     status, location, body = 0, None, bytearray()

@@ -96,7 +96,7 @@ class Line:
             return Fault("blocked", "connect", f"port {self.endpoint.port} is not a mail port")
         found = await self.resolve()
         self._dialled = await dial(found, self.endpoint.port, self.net.timeouts.connect)
-        sock = self._dialled.socket
+        sock = self._dialled.sock
         if sock is None:
             return self._dialled.facts
         self.stream = Stream(sock)
@@ -123,7 +123,9 @@ class Line:
     async def handshake_only(self) -> None:
         """The strict handshake without evidence: for pages, where only success counts."""
         assert self.stream is not None
-        _, self.stream = await tls.handshake(self.stream.sock, self.endpoint.host, self.net.trust, self.net.timeouts.tls)
+        _, self.stream = await tls.handshake(
+            self.stream.sock, self.endpoint.host, self.net.trust, self.net.timeouts.tls
+        )
 
     async def _late_alert(self, stream: VerifiedStream) -> Fault | None:
         """An alert that follows the handshake. Anything else that happens meanwhile is kept for the greeting."""
@@ -151,9 +153,9 @@ class Line:
     async def _look(self) -> tuple[str | None, str | None, list[bytes]]:
         nothing: tuple[str | None, str | None, list[bytes]] = (None, None, [])
         dialled = await dial(await self.resolve(), self.endpoint.port, self.net.timeouts.connect)
-        if dialled.socket is None:
+        if dialled.sock is None:
             return nothing
-        stream = Stream(dialled.socket)
+        stream = Stream(dialled.sock)
         try:
             if self.prelude is not None:
                 await self.prelude(stream, self.net.timeouts.reply)

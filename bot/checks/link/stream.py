@@ -98,7 +98,9 @@ class Stream:
 class TlsStream(Stream):
     """A stream inside TLS. It is made by a handshake only; `VerifiedStream` by a strict one only."""
 
-    def __init__(self, sock: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> None:
+    def __init__(
+        self, sock: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO
+    ) -> None:
         super().__init__(sock)
         self.tls = tls
         self._incoming = incoming

@@ -107,7 +107,9 @@ class _Handshake:
             await asyncio.get_running_loop().sock_sendall(self.sock, self.outgoing.read())
 
 
-async def handshake(sock: socket.socket, host: str, trust: TrustStore, timeout: float) -> tuple[TlsFacts, VerifiedStream | None]:
+async def handshake(
+    sock: socket.socket, host: str, trust: TrustStore, timeout: float
+) -> tuple[TlsFacts, VerifiedStream | None]:
     """The strict handshake: its facts, and the stream where it succeeded (the socket is closed otherwise)."""
     shake = _Handshake(sock, strict_context(trust), host)
     now = time.time()
@@ -140,7 +142,9 @@ def _handshake_fault(error: Exception, first: bytes) -> Fault:
     if first and not _is_tls(first):
         text = printable(first)
         readable = _is_text(first)
-        return Fault("malformed", "handshake", "plain text" if readable else "neither TLS nor text", text if readable else "")
+        return Fault(
+            "malformed", "handshake", "plain text" if readable else "neither TLS nor text", text if readable else ""
+        )
     after = "server hello" if first else "handshake"
     if _asks_for_certificate(first):
         after = "certificate request"

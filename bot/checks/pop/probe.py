@@ -109,7 +109,11 @@ def _reply(answer: wire.Reply, mechanism: str, offered: tuple[str, ...]) -> Logi
 
 
 def _mechanism_refused(answer: wire.Reply) -> bool:
-    return not answer.ok and any(words in answer.text.upper() for words in _UNSUPPORTED) and "USER" not in answer.text.upper()
+    return (
+        not answer.ok
+        and any(words in answer.text.upper() for words in _UNSUPPORTED)
+        and "USER" not in answer.text.upper()
+    )
 
 
 async def _user_and_pass(line: Line, account: str, secret: Secret, offered: tuple[str, ...]) -> LoginReply:

@@ -99,7 +99,9 @@ async def capabilities(line: Line) -> Capabilities:
         return Capabilities((), (), refusal="" if answer.positive else answer.text)
     words = wire.ehlo_words(hello) if hello.positive else ()
     line.memory["words"] = words
-    return Capabilities(words, wire.mechanisms(words), "STARTTLS" in words, refusal="" if hello.positive else hello.text)
+    return Capabilities(
+        words, wire.mechanisms(words), "STARTTLS" in words, refusal="" if hello.positive else hello.text
+    )
 
 
 async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
@@ -171,5 +173,3 @@ def _submission_facts(answers: Sequence[wire.Reply]) -> SubmissionFacts:
         if not answer.positive:
             return SubmissionFacts(False, name, answer.text)
     return SubmissionFacts(True)
-
-

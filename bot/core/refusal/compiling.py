@@ -55,19 +55,17 @@ def _fold_term(term: str) -> str:
     folded = fold(term)
     if not folded.strip("*"):
         raise ValueError("an empty term")
+    if "*" in folded[:-1]:
+        raise ValueError(f"a term may go on at its end only: {term!r}")
     return folded
 
 
-def compile_rules(
+def compile_tables(
     refusals: Mapping[str, Any],
     providers: Mapping[str, Mapping[str, Any]],
-    aadsts: Mapping[Any, str] | None = None,
+    aadsts: Mapping[Any, str] | None,
 ) -> dict[str, Any]:
-    """The knowledge of refusals as plain data for `explain`.
-
-    `refusals` is advice/refusals.yaml, `providers` the provider files by id, `aadsts` the table of
-    advice/aadsts.yaml. Raises ValueError where a phrase names a concept that does not exist.
-    """
+    """See `bot.core.refusal.compile_rules`."""
     lexicon = _Lexicon(refusals["concepts"])
     rules: list[dict[str, Any]] = []
     phrases: list[tuple[int, Parts]] = []
@@ -87,13 +85,15 @@ def compile_rules(
         "responses": {key.lower(): _mark(value) for key, value in marks["responses"].items()},
         "enhanced": {str(key): _mark(value) for key, value in marks["enhanced"].items()},
         "replies": {str(key): _mark(value) for key, value in marks["replies"].items()},
-        "aadsts": {str(number): code for number, code in (aadsts or refusals.get("aadsts") or {}).items()},
+        "aadsts": {str(number): code for number, code in (aadsts or {}).items()},
         "wrappers": [fold(str(words)) for words in refusals["wrappers"]],
         "banners": _banners(providers, refusals.get("banners", {})),
         "tilts": [dict(tilt) for tilt in refusals["tilts"]],
         "neighbours": {code: list(others) for code, others in refusals["neighbours"].items()},
         "tells": {code: list(keys) for code, keys in refusals["tells"].items()},
-        "calibration": {kind: [list(map(float, point)) for point in curve] for kind, curve in refusals["calibration"].items()},
+        "calibration": {
+            kind: [list(map(float, point)) for point in curve] for kind, curve in refusals["calibration"].items()
+        },
         "kin": {member: list(family) for family in refusals.get("kin", ()) for member in family},
         "examples": compile_examples(_examples(refusals, rules)),
     }
@@ -103,21 +103,8 @@ def _all_rules(refusals: Mapping[str, Any], providers: Mapping[str, Mapping[str,
     for rule in refusals["families"]:
         yield {"kind": "phrase", **rule}
     for provider, facts in providers.items():
-        for rule in _provider_rules(provider, providers):
+        for rule in facts.get("refusals") or ():
             yield {"kind": "provider", "provider": provider, **rule}
-        del facts
-
-
-def _provider_rules(
-    provider: str, providers: Mapping[str, Mapping[str, Any]], depth: int = 0,
-) -> Iterator[Mapping[str, Any]]:
-    """A provider's rules; `like: ID` borrows those of another."""
-    for rule in providers.get(provider, {}).get("refusals") or ():
-        if "like" not in rule:
-            yield rule
-        elif depth < 2:
-            for other in _provider_rules(rule["like"], providers, depth + 1):
-                yield {key: value for key, value in other.items() if key != "anywhere"}
 
 
 def _plain_rule(rule: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,15 +5,22 @@ answer; what is known besides the words (the provider, the mechanism, the accoun
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from bot.core.refusal.matching import find_matches, find_places
-from bot.core.refusal.reading import Reading, fold, read
+from bot.core.refusal.reading import Reading, read
 from bot.core.refusal.similarity import rank_similar
 from bot.core.refusal.terms import NOT_A_FAILURE, UNRECOGNISED, Context, Explanation
 
 THRESHOLD = 0.4  # below this confidence the answer is login.unrecognised
+_TOKEN_LOGINS = (
+    "authenticate xoauth2",
+    "auth xoauth2",
+    "authenticate oauthbearer",
+    "auth oauthbearer",
+    "mechanism xoauth2",
+)
 _MOST_ALTERNATIVES = 5
 _SUPPORT = 0.15  # how much a second piece of evidence for a code counts
 _TOLD_BY_A_FAILURE = 0.7  # evidence as heavy as this overrules a success line
@@ -21,8 +28,7 @@ _LIKE_ENOUGH = 0.45  # likeness below this is chance
 _WRAPPED = 0.85  # words that only a wrapper says count for less
 
 
-@dataclass(frozen=True, slots=True)
-class _Evidence:
+class _Evidence(NamedTuple):
     code: str
     weight: float
     kind: str  # aadsts | response | enhanced | reply | provider | phrase | similar
@@ -34,6 +40,8 @@ class _Evidence:
 def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanation:
     """What a refusal means: a pure function of the words, what is known besides, and compiled rules."""
     reading = read(text)
+    if context.mechanism is None and any(words in reading.whole for words in _TOKEN_LOGINS):
+        context = replace(context, mechanism="XOAUTH2")
     provider = context.provider or _recognise(reading, rules)
     evidence = _weigh(reading, context, provider, rules)
     if _reports_no_failure(reading, evidence):
@@ -45,7 +53,7 @@ def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanatio
 
 
 def _recognise(reading: Reading, rules: Mapping[str, Any]) -> str | None:
-    return next((provider for words, provider in rules["banners"] if words in reading.plain), None)
+    return next((provider for words, provider in rules["banners"] if words in reading.whole), None)
 
 
 def _weigh(reading: Reading, context: Context, provider: str | None, rules: Mapping[str, Any]) -> list[_Evidence]:
@@ -62,7 +70,7 @@ def _weigh(reading: Reading, context: Context, provider: str | None, rules: Mapp
 
 
 def _lighter(one: _Evidence) -> _Evidence:
-    return _Evidence(one.code, one.weight * _WRAPPED, one.kind, one.also, one.apart, one.provider)
+    return one._replace(weight=one.weight * _WRAPPED)
 
 
 def _marked(reading: Reading, rules: Mapping[str, Any]) -> Iterator[_Evidence]:
@@ -84,12 +92,19 @@ def _phrased(plain: str, context: Context, provider: str | None, rules: Mapping[
         own = rule["provider"]
         if not (_fits(rule, "protocols", context.protocol) and _fits(rule, "stages", context.stage)):
             continue
-        if not _fits(rule, "mechanisms", context.mechanism) or ("providers" in rule and provider not in rule["providers"]):
+        if not _fits(rule, "mechanisms", context.mechanism) or (
+            "providers" in rule and provider not in rule["providers"]
+        ):
             continue
         if own is not None and own not in kin and not (rule["anywhere"] and provider is None):
             continue
         yield _Evidence(
-            rule["code"], rule["sure"], rule["kind"], tuple(rule["also"]), tuple(rule["apart"]), own,
+            rule["code"],
+            rule["sure"],
+            rule["kind"],
+            tuple(rule["also"]),
+            tuple(rule["apart"]),
+            own,
         )
 
 
@@ -112,7 +127,10 @@ def _resembling(reading: Reading, rules: Mapping[str, Any]) -> list[_Evidence]:
 
 
 def _decide(
-    evidence: list[_Evidence], context: Context, provider: str | None, rules: Mapping[str, Any],
+    evidence: list[_Evidence],
+    context: Context,
+    provider: str | None,
+    rules: Mapping[str, Any],
 ) -> Explanation:
     totals = _add_up(evidence)
     ranking = sorted(totals, key=lambda code: -totals[code])
@@ -122,6 +140,8 @@ def _decide(
     leading = max((one for one in evidence if one.code == first), key=lambda one: one.weight)
     ranking = _join(ranking[:1], leading.also, ranking[1:], rules["neighbours"].get(first, ()))
     ranking = _tilt(ranking, totals[first], context, provider, rules)
+    if context.stage == "login":
+        ranking = sorted(ranking, key=lambda code: not code.startswith("login."))
     rival = max((totals[code] for code in totals if code != ranking[0] and code not in leading.also), default=0.0)
     confidence = _calibrate(leading.kind, totals[first] - 0.3 * max(0.0, rival - totals[first] + 0.15), rules)
     if confidence < THRESHOLD:
@@ -147,10 +167,18 @@ def _likely(context: Context, rules: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _tilt(
-    ranking: list[str], weight: float, context: Context, provider: str | None, rules: Mapping[str, Any],
+    ranking: list[str],
+    weight: float,
+    context: Context,
+    provider: str | None,
+    rules: Mapping[str, Any],
 ) -> list[str]:
     for tilt in rules["tilts"]:
-        if tilt["from"] != ranking[0] or weight > tilt.get("below", 80) / 100 or not _holds(tilt["when"], context, provider):
+        if (
+            tilt["from"] != ranking[0]
+            or weight > tilt.get("below", 80) / 100
+            or not _holds(tilt["when"], context, provider)
+        ):
             continue
         if tilt.get("place", "second") == "first":
             return _join([tilt["to"]], ranking)
@@ -160,13 +188,18 @@ def _tilt(
 
 def _holds(when: Mapping[str, Any], context: Context, provider: str | None) -> bool:
     known = {
-        "protocol": context.protocol, "provider": provider, "password": context.password, "access": context.access,
-        "mechanism": context.mechanism and context.mechanism.upper(), "stage": context.stage,
+        "protocol": context.protocol,
+        "provider": provider,
+        "password": context.password,
+        "access": context.access,
+        "mechanism": context.mechanism and context.mechanism.upper(),
+        "stage": context.stage,
         "account": None if context.account is None else _form(context.account),
     }
     capabilities = {name.upper() for name in context.capabilities}
     return all(
-        not capabilities.isdisjoint(allowed) if key == "capability" else known[key] in allowed for key, allowed in when.items()
+        not capabilities.isdisjoint(allowed) if key == "capability" else known[key] in allowed
+        for key, allowed in when.items()
     )
 
 
@@ -192,6 +225,3 @@ def _calibrate(kind: str, weight: float, rules: Mapping[str, Any]) -> float:
             return float(below[1] + (point[1] - below[1]) * (weight - below[0]) / (point[0] - below[0]))
         below = point
     return float(below[1])
-
-
-__all__ = ["THRESHOLD", "explain", "fold"]

@@ -4,29 +4,49 @@ What people paste went through libraries, logs and web pages: bytes printed as e
 JSON inside base64, HTML. All of it is undone here, so that rules are written for the server's words alone.
 """
 
-import base64
 import binascii
 import re
-import unicodedata
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 LONGEST = 6000  # characters; of longer texts the beginning and the end are read
 _HEAD = 2000
+_TRANSCRIPT = 3  # lines from which on a text is a transcript rather than an answer
 
 _SUCCESS_REPLIES = frozenset({"220", "221", "235", "250", "334"})
-_FAILURE_REPLIES = frozenset(
-    ("421", "422", "431", "432", "441", "442", "450", "451", "452", "453", "454", "455", "458", "471"),
-) | frozenset(
-    ("500", "501", "502", "503", "504", "511", "521", "523", "525", "526", "530", "531", "533", "534", "535", "538"),
-) | frozenset(("541", "550", "551", "552", "553", "554", "555", "556", "571"))
+_FAILURE_REPLIES = (
+    frozenset(
+        ("421", "422", "431", "432", "441", "442", "450", "451", "452", "453", "454", "455", "458", "471"),
+    )
+    | frozenset(
+        (
+            "500",
+            "501",
+            "502",
+            "503",
+            "504",
+            "511",
+            "521",
+            "523",
+            "525",
+            "526",
+            "530",
+            "531",
+            "533",
+            "534",
+            "535",
+            "538",
+        ),
+    )
+    | frozenset(("541", "550", "551", "552", "553", "554", "555", "556", "571"))
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """A text in one spelling with what stands out in it."""
 
-    plain: str  # folded words
+    plain: str  # folded words of the lines that tell something
+    whole: str  # folded words of all lines
     responses: tuple[str, ...]  # IMAP and POP response codes, lower case: authenticationfailed, sys/temp
     enhanced: tuple[str, ...]  # RFC 3463 codes: 5.7.8
     replies: tuple[str, ...]  # SMTP reply codes: 535
@@ -43,11 +63,13 @@ def _pattern(source: str) -> re.Pattern[str]:
 
 def read(text: str) -> Reading:
     """Undo the wrappings and pick out the marks (RFC 9051 section 7.1, RFC 5321 section 4.2, RFC 3463)."""
-    words = _unwrap(text if len(text) <= LONGEST else f"{text[:_HEAD]}\n{text[_HEAD - LONGEST :]}")
+    everything = _unwrap(text if len(text) <= LONGEST else f"{text[:_HEAD]}\n{text[_HEAD - LONGEST :]}")
+    words = _telling(everything)
     replies = tuple(dict.fromkeys(_pattern(_REPLY).findall(words)))
     status = frozenset(_pattern(_STATUS).findall(words))
     return Reading(
-        plain=fold(_pattern(_CONTINUATION).sub(" ", words)),
+        plain=(plain := fold(_pattern(_CONTINUATION).sub(" ", words))),
+        whole=plain if words is everything else fold(everything),
         responses=tuple(code.lower() for code in _pattern(_RESPONSE).findall(words)),
         enhanced=tuple(dict.fromkeys(_pattern(_ENHANCED).findall(words))),
         replies=replies,
@@ -64,13 +86,36 @@ _REPLY = r"(?<![\d.:/=-])([2345]\d\d)(?=[\s\-,:;.'\")\\]|$)(?!\.\d)"
 _ENHANCED = r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)"
 _RESPONSE = r"\[([A-Za-z][A-Za-z/-]{3,30})(?=[\] (])"
 _AADSTS = r"(?i)AADSTS\s?(\d{4,7})"
+_NOISE = (
+    r"(?i)^\s*(?:at [\w$.<>]+[ (]|File \"|Traceback|#\d+ |\.\.\. \d+ more"
+    r"|--> |C: |>>|=> |~> |CLIENT -> SERVER|Sending: |Sent \d|send: "
+    r"|(?:[A-Z]{0,5}\d{1,8} )?"
+    r"(?:CAPABILITY|LOGIN|AUTHENTICATE|STARTTLS|LOGOUT|ID|SELECT|EHLO|HELO|AUTH|QUIT|USER|PASS|CAPA) ?.{0,40}$)"
+    r"|(?:^|[\s:'\"<])(?:\* OK |\* CAPABILITY|\* ID |[A-Z]{0,5}\d{1,8} OK |\+OK |2[25][0-9][- ]|334 |\* PREAUTH)"
+)
+_REFUSAL = (
+    r"\b(?:NO|BAD|BYE|AADSTS\d+)\b|-ERR|\[ALERT\]|(?<![\d.])[45]\d\d[- ]"
+    r"|(?i:error|fail|exception|denied|refused|invalid)"
+)
 _CONTINUATION = r"\\?\n\s*\d{3}[ -](?:\d\.\d{1,3}\.\d{1,3}\s+)?"
+
+
+def _telling(words: str) -> str:
+    """Of a transcript or a log: the lines without commands, greetings, capabilities and places in a program."""
+    lines = words.split("\n")
+    if len(lines) < _TRANSCRIPT:
+        return words
+    noise, refusal = _pattern(_NOISE), _pattern(_REFUSAL)
+    telling = [line for line in lines if refusal.search(line) or not noise.search(line)]
+    return "\n".join(telling) if any(line.strip() for line in telling) else words
 
 
 def fold(text: str) -> str:
     """One spelling: compatibility forms, case, accents of Latin letters, CamelCase and white space folded."""
     parted = _pattern(r"([a-z])([A-Z][a-z])").sub(r"\1 \2", text)
     if not parted.isascii():
+        import unicodedata  # noqa: PLC0415 - most refusals are plain ASCII
+
         parted = unicodedata.normalize("NFKC", parted).translate(_plain_letters())
     return " ".join(parted.casefold().split())
 
@@ -78,6 +123,8 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=1)
 def _plain_letters() -> dict[int, str]:
     """Latin letters without their accents, and one kind of apostrophe, dash and ё."""
+    import unicodedata  # noqa: PLC0415
+
     table = {ord("ё"): "е", 0x2019: "'", 0x2018: "'", 0x2013: "-", 0x2014: "-", 0x201C: '"', 0x201D: '"'}
     for point in range(0xC0, 0x180):
         decomposed = unicodedata.normalize("NFD", chr(point))
@@ -99,8 +146,11 @@ def _unwrap(text: str) -> str:
     if "</" in words or "<html" in words.lower():
         words = _from_html(words)
     if not words.isascii():
-        words = _pattern(r"[\x80-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]{4,}").sub(
-            _from_latin, words,
+        words = _pattern(
+            r"[\x80-\xff\u0152\u0153\u0160\u0161\u0178\u017d\u017e\u0192\u02c6\u02dc\u2013-\u2122]{4,}"
+        ).sub(
+            _from_latin,
+            words,
         )
     return _pattern(r"(?<![A-Za-z0-9+/])(?:eyJ|VXNlcm5hbWU|UGFzc3dvcmQ)[A-Za-z0-9+/]*={0,2}").sub(_from_base64, words)
 
@@ -145,7 +195,7 @@ def _from_base64(found: re.Match[str]) -> str:
     """A SASL challenge: the JSON by which a server refuses a token, or the prompts of AUTH LOGIN."""
     token = found[0].rstrip("=")
     try:
-        return base64.b64decode(token + "=" * (-len(token) % 4)).decode("utf-8", "replace")
+        return binascii.a2b_base64(token + "=" * (-len(token) % 4)).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         return found[0]
 
@@ -154,6 +204,13 @@ def _from_html(text: str) -> str:
     shown = _pattern(r"(?is)<(script|style|head)\b.*?</\1\s*>").sub(" ", text)
     titles = " ".join(_pattern(r"(?is)<title>(.*?)</title>").findall(text))
     bare = _pattern(r"(?s)</?[A-Za-z!][^<>@]*>").sub(" ", shown)
-    for entity, letter in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&#39;", "'"), ("&nbsp;", " "), ("&amp;", "&")):
+    for entity, letter in (
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", '"'),
+        ("&#39;", "'"),
+        ("&nbsp;", " "),
+        ("&amp;", "&"),
+    ):
         bare = bare.replace(entity, letter)
     return f"{titles} {bare}"

@@ -57,7 +57,9 @@ def rank_similar(plain: str, compiled: Mapping[str, Any]) -> dict[str, float]:
     if not scores:
         return {}
     norm = math.sqrt(sum(weight.get(feature, unknown) ** 2 for feature in found)) or 1.0
-    likeness = sorted(((score / norm / compiled["norms"][number], number) for number, score in scores.items()), reverse=True)
+    likeness = sorted(
+        ((score / norm / compiled["norms"][number], number) for number, score in scores.items()), reverse=True
+    )
     ranked: dict[str, float] = {}
     for score, number in likeness[:_MOST]:
         code = compiled["codes"][number]

@@ -1,0 +1,132 @@
+"""`check --batch`: one domain, or one JSON object with the options of `check` as keys, a line. No secrets."""
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any, TextIO
+
+from bot.asking import input_report, read_request
+from bot.checking import BAD_INPUT, exit_status
+from bot.core.case import case_id
+from bot.core.intake import InputError
+from bot.core.model import LANGS, Lang, Report
+from bot.core.report import report_to_json
+from bot.core.wisdom import Wisdom
+from bot.engine.check import Check, Network
+from bot.engine.run import run
+from bot.network import open_network, wisdom_in
+from bot.settings import load_settings
+
+IN_FLIGHT = 48
+"""Checks under way at once: with more, every one of them only becomes slower."""
+_WORST_FIRST = (4, 2, 1, 3, 0)
+_KEYS = frozenset({"domain", "scenario", "imap", "smtp", "pop", "account", "lang"})
+_SECRET_KEYS = frozenset({"secret", "secret_stdin", "secret-stdin", "password", "passwd", "pass", "pwd", "token"})
+_SCENARIOS = frozenset({"auto", "saas", "manual", "m365", "exchange", "member"})
+
+
+class LineError(ValueError):
+    """A line that is refused; the message says why and repeats nothing of it."""
+
+
+def batch_command(args: argparse.Namespace, lang: Lang) -> int:
+    """Check every line; the exit status is the worst of the lines."""
+    if not args.json:
+        print("check: --batch needs --json", file=sys.stderr)
+        return BAD_INPUT
+    if args.secret_stdin:
+        print("check: --batch takes no secrets", file=sys.stderr)
+        return BAD_INPUT
+    with ExitStack() as stack:
+        try:
+            lines = sys.stdin if args.batch == "-" else stack.enter_context(open(args.batch, encoding="utf-8"))  # noqa: PTH123
+        except OSError as error:
+            print(f"check: --batch: {args.batch}: {error.strerror}", file=sys.stderr)
+            return BAD_INPUT
+        return asyncio.run(Batch(lang).through(lines))
+
+
+class Batch:
+    """The state of one batch: what is under way, and what came out so far."""
+
+    def __init__(self, lang: Lang) -> None:
+        self._lang = lang
+        self._statuses: Counter[int] = Counter()
+        self._verdicts: Counter[str] = Counter()
+
+    async def through(self, lines: TextIO) -> int:
+        """A few workers share the lines, so that memory does not follow the length of the file."""
+        begun = time.monotonic()
+        numbered = self._numbered(lines)
+        with open_network(load_settings()) as network:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(IN_FLIGHT):
+                    group.create_task(self._work(numbered, network))
+        total = sum(self._statuses.values())
+        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self._verdicts.items()))
+        print(f"{total} checks in {time.monotonic() - begun:.1f} s: {told or 'nothing to do'}", file=sys.stderr)
+        return next((status for status in _WORST_FIRST if self._statuses[status]), 0)
+
+    @staticmethod
+    def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
+        return ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
+
+    async def _work(self, numbered: Iterator[tuple[int, str]], network: Network) -> None:
+        for number, line in numbered:
+            try:
+                report = await self._check(read_line(line), network)
+            except LineError as error:
+                print(f"line {number}: {error}", file=sys.stderr)
+                self._statuses[BAD_INPUT] += 1
+                self._verdicts["refused"] += 1
+                continue
+            sys.stdout.write(json.dumps(report_to_json(report), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+            self._statuses[exit_status(report)] += 1
+            self._verdicts[report.verdict] += 1
+
+    async def _check(self, options: Mapping[str, Any], network: Network) -> Report:
+        lang: Lang = options.get("lang") or self._lang
+        case, wisdom = case_id(secrets.randbits(30)), _wisdom(lang)
+        try:
+            request = read_request(options, lang)
+        except InputError as error:
+            return input_report(case, error, options, lang, wisdom)
+        return await run(Check(case, request, wisdom, network, any_port=True))
+
+
+_KNOWN: dict[str, Wisdom] = {}
+
+
+def _wisdom(lang: Lang) -> Wisdom:
+    if lang not in _KNOWN:
+        _KNOWN[lang] = wisdom_in(lang)
+    return _KNOWN[lang]
+
+
+def read_line(line: str) -> Mapping[str, Any]:
+    """The options of one line. Raises LineError."""
+    if not line.startswith("{"):
+        return {"domain": line}
+    try:
+        options = json.loads(line)
+    except ValueError:
+        raise LineError('not a JSON object (an example: {"domain": "example.co.jp"})') from None
+    if _SECRET_KEYS & {str(key).lower() for key in options}:
+        raise LineError("a batch takes no secrets")
+    options = {str(key).removeprefix("--"): value for key, value in options.items()}
+    if unknown := set(options) - _KEYS:
+        raise LineError(f"unknown key {min(unknown)[:40]!r} (known: {', '.join(sorted(_KEYS))})")
+    if any(not isinstance(value, str | None) for value in options.values()):
+        raise LineError("every value must be a string")
+    if options.get("lang") not in (None, *LANGS) or options.get("scenario") not in (None, *_SCENARIOS):
+        raise LineError("lang is one of ja, en, zh; scenario one of " + ", ".join(sorted(_SCENARIOS)))
+    if not any(options.get(key) for key in ("domain", "imap", "smtp", "pop")):
+        raise LineError("a domain or a server is needed")
+    return options

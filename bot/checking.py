@@ -1,0 +1,93 @@
+"""`check`: one check in the terminal."""
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from bot.asking import input_report, read_request, reader_for
+from bot.core.case import case_id
+from bot.core.intake import InputError
+from bot.core.message import Reader, report_message
+from bot.core.model import Lang, Report
+from bot.core.report import report_to_json
+from bot.core.secret import Secret
+from bot.engine.check import Check
+from bot.engine.run import run
+from bot.network import open_network, wisdom_in
+from bot.settings import load_settings
+from bot.terminal import Progress, render
+
+BAD_INPUT = 2
+_EXIT = {"pass": 0, "warn": 0, "fail": 1, "unknown": 3}
+
+
+def check_command(args: argparse.Namespace, lang: Lang) -> int:
+    """Run `check`; the exit status is as docs/command-line.md says."""
+    if args.batch is not None:
+        from bot.batch import batch_command  # noqa: PLC0415 - most checks are single ones
+
+        return batch_command(args, lang)
+    problem = _problem(args)
+    if problem is not None:
+        print(f"check: {problem}", file=sys.stderr)
+        return BAD_INPUT
+    secret = _read_secret() if args.secret_stdin else None
+    report, reader = asyncio.run(_checked(vars(args), lang, secret))
+    if args.json:
+        print(json.dumps(report_to_json(report), ensure_ascii=False), flush=True)
+    else:
+        print(render(report_message(report, reader), reader), end="", flush=True)
+    _keep(report, lang)
+    return exit_status(report)
+
+
+def _problem(args: argparse.Namespace) -> str | None:
+    if not (args.domain or args.imap or args.smtp or args.pop):
+        return "a domain or a server is needed (an example: python -m bot check example.co.jp)"
+    if args.secret_stdin and not args.account:
+        return "--secret-stdin needs --account (an example: --account taro@example.co.jp)"
+    return None
+
+
+def _read_secret() -> Secret:
+    """The first line of standard input without its end, as it is: spaces belong to passwords."""
+    line = sys.stdin.buffer.readline()
+    return Secret(line.decode("utf-8", "replace").rstrip("\r\n"))
+
+
+async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None) -> tuple[Report, Reader]:
+    case, wisdom = case_id(secrets.randbits(30)), wisdom_in(lang)
+    try:
+        request = read_request(options, lang)
+    except InputError as error:
+        report = input_report(case, error, options, lang, wisdom)
+        return report, reader_for(wisdom, lang, report=report)
+    progress = Progress(reader_for(wisdom, lang, request))
+    with open_network(load_settings()) as network:
+        check = Check(case, request, wisdom, network, secret, True, progress.started, progress.finished)  # noqa: FBT003
+        try:
+            report = await run(check)
+        finally:
+            progress.end()
+            if secret is not None:
+                secret.wipe()
+    return report, reader_for(wisdom, lang, request, report)
+
+
+def _keep(report: Report, lang: Lang) -> None:
+    """Store the report after it was shown, so that nobody waits for the store. A store that fails costs only that."""
+    from bot.store.keeping import keep_report  # noqa: PLC0415 - as above
+
+    if (problem := keep_report(load_settings().store.url, report, lang)) is not None:
+        print(f"check: the report could not be stored: {problem}", file=sys.stderr)
+
+
+def exit_status(report: Report) -> int:
+    """0 pass or warn, 1 a failing step, 2 bad input, 3 unknown."""
+    if report.failing_step == "domain.input" and str(report.cause).endswith("_invalid"):
+        return BAD_INPUT
+    return _EXIT[report.verdict]

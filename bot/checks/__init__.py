@@ -1,0 +1,1 @@
+"""STEPS: every step that a check can consist of, in the order of the plan."""

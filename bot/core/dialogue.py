@@ -1,0 +1,286 @@
+"""The dialogue: what a case becomes through an event, and what is to be done. Pure; the same on every platform.
+
+It asks only for what is missing, starts what needs no secret at once, and never uses a secret that was typed into the
+conversation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from bot.core import speech
+from bot.core.case import Case
+from bot.core.events import (
+    Amend,
+    Effect,
+    Event,
+    Expired,
+    Finished,
+    ForgetSecret,
+    Interrupted,
+    OfferSecret,
+    Post,
+    Pressed,
+    SecretTaken,
+    StartCheck,
+    StepDone,
+    StopCheck,
+    Submitted,
+    Typed,
+)
+from bot.core.intake import InputError, read_account, read_domain, read_endpoint
+from bot.core.model import SERVICES, Endpoint, Lang, Request, Service
+from bot.core.understanding import Understanding, understand
+from bot.core.wisdom import Wisdom
+
+Outcome = tuple[Case, tuple[Effect, ...]]
+
+
+class Mind(Protocol):
+    """Where the dialogue has its knowledge from, by language."""
+
+    def wisdom(self, lang: Lang) -> Wisdom: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What this installation can do: whether secrets can be taken at all."""
+
+    secrets: bool = True
+
+
+def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = Abilities()) -> Outcome:  # noqa: B008 - frozen
+    """The case after the event, and what is to be done. Nothing else happens here."""
+    after, effects = _react(case, event, mind, abilities)
+    return _numbered(after, effects)
+
+
+def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcome:
+    match event:
+        case Typed(text=text):
+            return _typed(case, text, mind, abilities)
+        case Pressed(action=action):
+            return _pressed(case, action, mind, abilities)
+        case Submitted(form=form, values=values):
+            return _submitted(case, form, values, mind, abilities)
+        case SecretTaken(handle=handle):
+            return _secret_taken(case, handle, mind)
+        case StepDone():
+            return _step_done(case, event, mind)
+        case Finished():
+            return _finished(case, event, mind, abilities)
+        case Interrupted(run=run, own_fault=own_fault):
+            if run != case.run or case.phase != "checking":
+                return case, ()
+            told = speech.interrupted(case, mind.wisdom(case.lang), own_fault=own_fault)
+            return replace(case, phase="reported", marks=()), (Post(f"interrupted:{run}", told),)
+        case Expired():
+            if not case.offered or case.phase == "closed":
+                return case, ()
+            return replace(case, offered=False), (
+                ForgetSecret(),
+                Post("expired", speech.expired(case, mind.wisdom(case.lang))),
+            )
+
+
+def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
+    """Messages without a number of their own get the next one of the case, so that each is a message of its own."""
+    said, numbered = case.said, []
+    for effect in effects:
+        if isinstance(effect, Post | OfferSecret) and ":" not in effect.key:
+            said += 1
+            numbered.append(replace(effect, key=f"{effect.key}:{said}"))
+        else:
+            numbered.append(effect)
+    return replace(case, said=said), tuple(numbered)
+
+
+def _typed(case: Case, text: str, mind: Mind, abilities: Abilities) -> Outcome:
+    said = understand(text, offered=case.offered, domain=case.domain)
+    if said.lang is not None:
+        case = replace(case, lang=said.lang)
+    if not said.secret_seen:
+        return _understood(case, said, mind, abilities)
+    warning = Post("pasted", speech.pasted_secret(case, mind.wisdom(case.lang)))
+    case, effects = _understood(case, said, mind, abilities)
+    return case, (warning, *effects)
+
+
+def _understood(case: Case, said: Understanding, mind: Mind, abilities: Abilities) -> Outcome:
+    """A wish is followed, a pasted error explained without any probe; otherwise the talk goes on with what was said."""
+    if said.wish is not None:
+        return _wish(case, said.wish, mind, abilities)
+    known, wisdom = _learn(case, said), mind.wisdom(case.lang)
+    if said.error_text is not None:
+        told = speech.explained(said.error_text, known, wisdom)
+        if told is not None:
+            return replace(known, phase="asking" if case.phase == "new" else case.phase), (Post("explained", told),)
+    if known == case and case.phase != "new":
+        return case, () if said.secret_seen else (Post("unclear", speech.unclear(case, wisdom)),)
+    return _go_on(case, known, mind, abilities)
+
+
+def _learn(case: Case, said: Understanding) -> Case:
+    """The case with what was said. Another domain begins anew with everything that belonged to the old one.
+
+    An account of another domain is only an account: some services log in under names of their own.
+    """
+    domain = said.domain or case.domain
+    if case.domain and said.account and said.domain == said.account.rpartition("@")[2]:
+        domain = case.domain
+    if case.domain and domain != case.domain:
+        case = replace(case, account=None, endpoints={}, scenario=None)
+    return replace(
+        case,
+        domain=domain,
+        account=said.account or case.account,
+        scenario=said.scenario or case.scenario,
+        endpoints={**case.endpoints, **said.endpoints},
+    )
+
+
+def _go_on(before: Case, known: Case, mind: Mind, abilities: Abilities) -> Outcome:
+    """Check again where the servers changed; otherwise ask for what is missing, or offer to take the secret."""
+    if known.domain is None and not known.endpoints:
+        return replace(known, phase="asking"), (Post("ask", speech.ask_domain(known, mind.wisdom(known.lang))),)
+    if before.phase in ("new", "asking", "closed") or _subject(known) != _subject(before):
+        return _start(known, None, mind)
+    return _after_account(known, mind, abilities)
+
+
+def _subject(case: Case) -> object:
+    """What a check without a secret is about."""
+    return case.domain, dict(case.endpoints), case.scenario
+
+
+def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
+    if case.account and abilities.secrets:
+        return replace(case, offered=True), (OfferSecret("offer"),)
+    return case, (Post("ask", speech.ask_account(case, mind.wisdom(case.lang), secrets=abilities.secrets)),)
+
+
+def _start(case: Case, handle: str | None, mind: Mind) -> Outcome:
+    run = case.run + 1
+    stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
+    fresh = replace(
+        case,
+        run=run,
+        phase="checking",
+        marks=(),
+        with_secret=handle is not None,
+        offered=case.offered and handle is None,
+    )
+    request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang)
+    progress = Post(f"progress:{run}", speech.progress(fresh, mind.wisdom(case.lang)))
+    return fresh, (*stop, progress, StartCheck(run, request, handle))
+
+
+def _secret_taken(case: Case, handle: str, mind: Mind) -> Outcome:
+    if case.phase == "closed":
+        return case, (ForgetSecret(),)
+    return _start(replace(case, offered=False), handle, mind)
+
+
+def _step_done(case: Case, event: StepDone, mind: Mind) -> Outcome:
+    if event.run != case.run or case.phase != "checking":
+        return case, ()
+    step = event.step
+    code = step.findings[0].code if step.findings else step.skipped_because or ""
+    marks = {mark[0]: mark for mark in case.marks} | {step.id: (step.id, step.status, code)}
+    known = replace(case, marks=tuple(marks.values()))
+    return known, (Amend(f"progress:{case.run}", speech.progress(known, mind.wisdom(case.lang))),)
+
+
+def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> Outcome:
+    if event.run != case.run or case.phase != "checking":
+        return case, ()
+    wisdom = mind.wisdom(case.lang)
+    done = replace(case, phase="reported", marks=())
+    report = speech.report(done, event.report, wisdom, secrets=abilities.secrets)
+    effects: list[Effect] = [
+        Amend(f"progress:{case.run}", speech.done(case, wisdom)),
+        Post(f"report:{case.run}", report),
+    ]
+    if event.report.cause is None and any(
+        f.code == "dns.servers_not_found" for s in event.report.steps for f in s.findings
+    ):
+        effects.append(Post(f"servers:{case.run}", speech.ask_servers(done, wisdom, {})))
+        return done, tuple(effects)
+    if not case.with_secret and _may_log_in(event) and not case.offered:
+        done, more = _after_account(done, mind, abilities)
+        effects += more
+    return done, tuple(effects)
+
+
+def _may_log_in(event: Finished) -> bool:
+    """Whether a log-in could be tried at all: some service came as far as that."""
+    return any(
+        step.skipped_because in ("no_secret", "no_account") and step.id.endswith(".login")
+        for step in event.report.steps
+    )
+
+
+def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outcome:
+    wisdom = mind.wisdom(case.lang)
+    match action.split(":", 2):
+        case ["cancel"]:
+            return _wish(case, "cancel", mind, abilities)
+        case ["run" | "recheck"]:
+            return _wish(case, "recheck", mind, abilities)
+        case ["secret"]:
+            return _after_account(case, mind, abilities)
+        case ["servers"]:
+            return case, (Post("servers", speech.ask_servers(case, wisdom, {})),)
+        case ["choose", "scenario", ("saas" | "manual" | "m365" | "exchange" | "member") as scenario]:
+            return _go_on(case, replace(case, scenario=scenario), mind, abilities)
+        case _:
+            return case, ()
+
+
+def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
+    wisdom = mind.wisdom(case.lang)
+    match wish:
+        case "cancel":
+            stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
+            closed = replace(case, phase="closed", offered=False, marks=())
+            return closed, (*stop, ForgetSecret(), Post("cancelled", speech.cancelled(case, wisdom)))
+        case "recheck" if case.domain or case.endpoints:
+            again, effects = _start(replace(case, offered=False), None, mind)
+            return again, (ForgetSecret(), *effects)
+        case "yes" if case.account and case.phase == "reported":
+            return _after_account(case, mind, abilities)
+        case _:
+            return case, (Post("help", speech.help_text(case, wisdom)),)
+
+
+def _submitted(case: Case, form: str, values: Mapping[str, str], mind: Mind, abilities: Abilities) -> Outcome:
+    """A form's fields; what cannot be read comes back beside its field, with everything that was typed."""
+    known, errors = read_form(case, values)
+    if errors:
+        again = speech.form_again(form, case, mind.wisdom(case.lang), values, errors)
+        return case, (Post("form", again),)
+    return _go_on(case, known, mind, abilities)
+
+
+def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[InputError]]:
+    """The case with a form's values, and what could not be read. An empty field changes nothing."""
+    errors: list[InputError] = []
+    domain, account, scenario = case.domain, case.account, case.scenario
+    endpoints: dict[Service, Endpoint] = dict(case.endpoints)
+    for name, typed in values.items():
+        if not typed.strip():
+            continue
+        try:
+            if name == "domain":
+                domain = read_domain(typed)
+            elif name == "account":
+                account = read_account(typed)
+            elif name in SERVICES:
+                endpoints[name] = read_endpoint(typed, name)
+            elif name == "scenario" and typed in ("saas", "manual", "m365", "exchange", "member"):
+                scenario = typed
+        except InputError as error:
+            errors.append(error)
+    if domain is None and account is not None and "@" in account and not errors:
+        domain = account.rpartition("@")[2]
+    return replace(case, domain=domain, account=account, scenario=scenario, endpoints=endpoints), errors

@@ -1,0 +1,122 @@
+"""What can happen to a case, and what is to be done about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bot.core.message import Message
+from bot.core.model import Report, Request, StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Free text of the person, as it came."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button: `action` is run, secret, recheck, watch, cancel, share, or choose:FIELD:VALUE."""
+
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A form's fields as they were typed. Never the secret: that comes as SecretTaken."""
+
+    form: str
+    values: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretTaken:
+    """The person typed the secret where it is safe; the vault of this process holds it under `handle`."""
+
+    handle: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """A step of a run finished."""
+
+    run: int
+    step: StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run is over; its report is stored."""
+
+    run: int
+    report: Report
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """A run ended without a report: the process died, or failed by a fault of its own."""
+
+    run: int
+    own_fault: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """The offer to type the secret ran out."""
+
+
+Event = Typed | Pressed | Submitted | SecretTaken | StepDone | Finished | Interrupted | Expired
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Show a message in the case's place. `key` names it for Amend, within the case; the same key is posted once."""
+
+    key: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """Replace a message that was posted. Of several waiting ones only the last counts."""
+
+    key: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Whisper:
+    """Show a message to the person alone."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class OfferSecret:
+    """Post the offer to type the secret, with a way to do it that is safe here (page, form), and a fresh code."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartCheck:
+    """Run a check. `handle` names the secret in the vault; it is used up by this run."""
+
+    run: int
+    request: Request
+    handle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopCheck:
+    """Cancel a run that is under way; nothing of it is told any more."""
+
+    run: int
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetSecret:
+    """Kill every offer and wipe every secret of the case."""
+
+
+Effect = Post | Amend | Whisper | OfferSecret | StartCheck | StopCheck | ForgetSecret

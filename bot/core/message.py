@@ -1,0 +1,306 @@
+"""Reports to platform-neutral messages. Every surface renders the same blocks; foreign words travel as `Untrusted` only."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bot.core.advice import MOST_AT_ONCE, Catalogue, Circumstances, words_of
+from bot.core.model import Advice, Finding, Link, Report, StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The bot's own words."""
+
+    text: str
+    style: Literal["title", "plain", "note"] = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Untrusted:
+    """A server's or a person's words: shown as literal text, never as markup. `label` is the bot's."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Names and values; values are foreign words."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepMark:
+    id: str
+    label: str
+    status: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The path of a check, one row a service: (service, marks)."""
+
+    rows: tuple[tuple[str, tuple[StepMark, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """One piece of advice: what to do, who can, and where it is described."""
+
+    title: str
+    who: str
+    actions: tuple[str, ...]
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class More:
+    """Blocks that are behind "more"."""
+
+    label: str
+    blocks: tuple["Block", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """`action` is one of run, secret, recheck, watch, cancel, share, or choose:FIELD:VALUE. With `url` it is a link."""
+
+    action: str
+    label: str
+    primary: bool = False
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Buttons:
+    buttons: tuple[Button, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One field of a form. `error` stands beside it when what was typed cannot be used."""
+
+    name: str
+    label: str
+    value: str = ""
+    example: str = ""
+    error: str = ""
+    optional: bool = True
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """Fields that are sent together as a `Submitted` event."""
+
+    name: str
+    inputs: tuple[Input, ...]
+    submit: str
+
+
+Block = Text | Untrusted | Fields | Steps | Actions | More | Buttons | Form
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What is shown. `text` reads well alone: for notifications, screen readers and plain clients."""
+
+    text: str
+    blocks: tuple[Block, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """What a program may read: case, verdict, failing step and cause of a report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """In which words and circumstances a report is told."""
+
+    catalogue: Catalogue
+    circumstances: Circumstances
+
+    def word(self, key: str, **values: Any) -> str:
+        """A phrase of the reader's language with its placeholders filled."""
+        return str(self.catalogue.texts["words"][key]).format_map({k: str(v) for k, v in values.items()})
+
+    def label(self, step: str) -> str:
+        return self.word(f"stage.{step.partition('.')[2]}")
+
+    def service(self, step: str) -> str:
+        return self.word(f"service.{step.partition('.')[0]}")
+
+
+_EVIDENCE_ROWS = (
+    "target",
+    "expected_name",
+    "names",
+    "verify_code",
+    "not_after",
+    "missing_issuer",
+    "issuer_url",
+    "tried",
+    "mx",
+    "speaks",
+)
+
+
+def report_message(report: Report, reader: Reader, buttons: Iterable[Button] = ()) -> Message:
+    """The report as people read it: what fails in one line, why, the server's words, what to do, the path, what was not tested."""
+    headline = _headline(report, reader)
+    blocks: list[Block] = [Text(headline, "title")]
+    failing = _step(report, report.failing_step) or _first(report, "unknown") or _first(report, "warn")
+    finding = _worst(failing) if failing else None
+    if failing is not None and finding is not None:
+        title, why = words_of(finding.code, failing.id.partition(".")[0], reader.circumstances, reader.catalogue)
+        blocks += [Text(why), *_evidence(failing, finding, reader)]
+    blocks += [_others(report, failing, finding, reader)] if _other_findings(report, failing, finding) else []
+    blocks.append(Steps(_rows(report, reader)))
+    blocks += _advice(report.advice, reader)
+    blocks += [Text(line, "note") for line in _notes(report, reader)]
+    if shown := tuple(buttons):
+        blocks.append(Buttons(shown))
+    data = {"case": report.case, "verdict": report.verdict, "failing_step": report.failing_step, "cause": report.cause}
+    return Message(headline, tuple(blocks), data)
+
+
+def _headline(report: Report, reader: Reader) -> str:
+    shown = report.domain or next((step.target for step in report.steps if step.target), "")
+    if report.failing_step and report.cause:
+        title, _ = words_of(report.cause, report.failing_step.partition(".")[0], reader.circumstances, reader.catalogue)
+        where = {"service": reader.service(report.failing_step), "stage": reader.label(report.failing_step)}
+        return reader.word("headline.fail", domain=shown, title=title, **where)
+    uncertain = _first(report, "unknown")
+    if report.verdict == "unknown" and uncertain is not None:
+        finding = _worst(uncertain)
+        title = (
+            words_of(finding.code, uncertain.id.partition(".")[0], reader.circumstances, reader.catalogue)[0]
+            if finding
+            else ""
+        )
+        return reader.word("headline.unknown", domain=shown, title=title)
+    tested = any(step.id.endswith(".login") and step.status != "skipped" for step in report.steps)
+    return reader.word(f"headline.{report.verdict}" if tested else f"headline.{report.verdict}.untested", domain=shown)
+
+
+def _step(report: Report, step: str | None) -> StepResult | None:
+    return next((s for s in report.steps if s.id == step), None)
+
+
+def _first(report: Report, status: str) -> StepResult | None:
+    return next((step for step in report.steps if step.status == status), None)
+
+
+def _worst(step: StepResult) -> Finding | None:
+    order = ("fail", "unknown", "warn", "info")
+    return min(step.findings, key=lambda finding: order.index(finding.severity), default=None)
+
+
+def _evidence(step: StepResult, finding: Finding, reader: Reader) -> list[Block]:
+    """The server's own words, and the few facts by which somebody else can verify the finding."""
+    evidence = finding.evidence
+    rows = [(reader.word("evidence.target"), step.target or "")] if step.target else []
+    rows += [(reader.word(f"evidence.{key}"), _shown(evidence[key])) for key in _EVIDENCE_ROWS if key in evidence]
+    blocks: list[Block] = [Fields(tuple(rows))] if rows else []
+    if words := evidence.get("server") or evidence.get("verify_text"):
+        blocks.append(Untrusted(reader.word("server_words"), str(words)))
+    if finding.code == "login.unrecognised" or (finding.code.startswith("login.") and evidence.get("alternatives")):
+        others = [
+            words_of(code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)[0]
+            for code in evidence.get("alternatives", ())[:2]
+        ]
+        if others:
+            blocks.append(Text(reader.word("could_also_be", others=reader.word("comma").join(others)), "note"))
+    return blocks
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(_shown(part) for part in value[:8])
+    if isinstance(value, Mapping):
+        return " ".join(str(part) for part in value.values())
+    return str(value)
+
+
+def _other_findings(
+    report: Report, failing: StepResult | None, shown: Finding | None
+) -> list[tuple[StepResult, Finding]]:
+    return [
+        (step, finding)
+        for step in report.steps
+        for finding in step.findings
+        if finding is not shown
+        and (finding.code, finding.severity) != (getattr(shown, "code", None), getattr(shown, "severity", None))
+    ]
+
+
+def _others(report: Report, failing: StepResult | None, shown: Finding | None, reader: Reader) -> Text:
+    lines = []
+    for step, finding in _other_findings(report, failing, shown):
+        title, _ = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)
+        lines.append(
+            reader.word("also_found", service=reader.service(step.id), stage=reader.label(step.id), title=title)
+        )
+    return Text("\n".join(dict.fromkeys(lines)))
+
+
+def _rows(report: Report, reader: Reader) -> tuple[tuple[str, tuple[StepMark, ...]], ...]:
+    rows: dict[str, list[StepMark]] = {}
+    for step in report.steps:
+        rows.setdefault(reader.service(step.id), []).append(mark(step, reader))
+    return tuple((service, tuple(marks)) for service, marks in rows.items())
+
+
+def mark(step: StepResult, reader: Reader) -> StepMark:
+    """One step's mark; its note says what was found or why it was skipped."""
+    note = ""
+    if (finding := _worst(step)) is not None:
+        note = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)[0]
+    elif step.status == "skipped":
+        reason = step.skipped_because or ""
+        note = (
+            reader.word("skipped_after", stage=reader.label(reason))
+            if "." in reason
+            else reader.word(f"skipped.{reason}")
+        )
+    return StepMark(step.id, reader.label(step.id), step.status, note)
+
+
+def _advice(advice: tuple[Advice, ...], reader: Reader) -> list[Block]:
+    made = [Actions(a.title, reader.word(f"who.{a.who}"), a.actions, a.links) for a in advice]
+    if not made:
+        return []
+    blocks: list[Block] = [Text(reader.word("what_to_do"), "title"), *made[:MOST_AT_ONCE]]
+    rest = made[MOST_AT_ONCE:]
+    return [*blocks, More(reader.word("more_advice", count=len(rest)), tuple(rest))] if rest else blocks
+
+
+def _notes(report: Report, reader: Reader) -> list[str]:
+    """What was not tested, what was found in the mailbox, attempts, vantage and the case id."""
+    lines = []
+    if any(step.skipped_because in ("no_secret", "no_account") for step in report.steps):
+        lines.append(reader.word("not_tested.login"))
+    if report.verdict != "pass" and any(step.id.endswith(".tls") and step.status == "fail" for step in report.steps):
+        lines.append(reader.word("outlook_proves_nothing"))
+    box = next((step.notes for step in report.steps if step.id == "imap.mailbox" and step.notes), None)
+    if box is not None:
+        lines.append(_mailbox_line(box, reader))
+    if report.attempts:
+        tried = ", ".join(f"{service.upper()} {count}" for service, count in report.attempts.items())
+        lines.append(reader.word("attempts", attempts=tried))
+    lines.append(reader.word("case_line", case=report.case, vantage=report.vantage or "-"))
+    return lines
+
+
+def _mailbox_line(box: Mapping[str, Any], reader: Reader) -> str:
+    total = box.get("messages")
+    size = f"{box['bytes'] / 1_000_000:,.1f} MB" if box.get("bytes") is not None else "-"
+    inbox = box.get("inbox")
+    return reader.word(
+        "mailbox",
+        folders=box.get("folders", "-"),
+        inbox="-" if inbox is None else f"{inbox:,}",
+        messages="-" if total is None else f"{total:,}",
+        size=size,
+    )

@@ -1,0 +1,150 @@
+"""What a person's free text says: domain, account, servers, a pasted error, a wish, or a secret that does not belong there."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from bot.core.intake import InputError, read_address, read_domain, read_endpoint, unlink
+from bot.core.model import Endpoint, Lang, Scenario, Service
+
+Wish = Literal["help", "cancel", "recheck", "history", "yes", "no"]
+
+_LABEL = re.compile(
+    r"(?i)(?<![\w-])(?:(?:my|the)\s+)?(?:pass(?:word|wd|code|phrase)?|pwd|pw|app[ -]?password|secret|パスワード|ﾊﾟｽﾜｰﾄﾞ|暗証番号|認証コード|密码|密碼|口令|授权码|授權碼)"
+    r"\s*(?:is\s*)?[:：=＝]\s*(\S.*)"
+)
+_WISHES: Mapping[Wish, frozenset[str]] = {
+    "help": frozenset({"help", "?", "？", "ヘルプ", "使い方", "帮助", "幫助", "用法", "怎么用"}),
+    "cancel": frozenset({"cancel", "stop", "quit", "キャンセル", "中止", "やめる", "終了", "取消", "停止", "结束"}),
+    "recheck": frozenset(
+        {
+            "recheck",
+            "again",
+            "retry",
+            "再確認",
+            "再チェック",
+            "再実行",
+            "もう一度",
+            "再检查",
+            "重试",
+            "再试一次",
+            "重新检查",
+        }
+    ),
+    "history": frozenset({"history", "cases", "履歴", "一覧", "ケース", "历史", "记录", "案例"}),
+    "yes": frozenset({"yes", "ok", "y", "はい", "是", "好", "好的"}),
+    "no": frozenset({"no", "n", "いいえ", "いや", "不", "否", "不用"}),
+}
+_SCENARIOS: tuple[tuple[Scenario, re.Pattern[str]], ...] = (
+    ("m365", re.compile(r"(?i)microsoft\s*365|office\s*365|\bm365\b|\bo365\b|exchange online")),
+    ("exchange", re.compile(r"(?i)\bexchange\b|\bews\b|オンプレミス|本地部署")),
+)
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:：、。\"'「」（）|]+[@＠][^\s<>()\[\],;:：、。\"'「」（）|/]+")
+_NAME = re.compile(
+    r"(?<![\w@.-])(?:https?://)?(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?(?::\d{1,6})?",
+    re.ASCII,
+)
+_WIDE_NAME = re.compile(
+    r"(?<![\w@.-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?[.。．])+(?:jp|com|net|org|cn|tokyo|みんな|中国|公司|网络)(?![\w.-])"
+)
+_SERVER_HINTS: tuple[tuple[Service, re.Pattern[str]], ...] = (
+    ("imap", re.compile(r"(?i)^imap\d*[.-]|:(?:993|143)$")),
+    ("smtp", re.compile(r"(?i)^smtps?\d*[.-]|:(?:465|587|25)$")),
+    ("pop", re.compile(r"(?i)^pop3?[.-]|:(?:995|110)$")),
+)
+_ERROR = re.compile(
+    r"(?i)(?:^|[\s\"'「:])(?:NO|BAD|BYE)\s+\S|\[[A-Z]{4,}\]|\b[45]\d\d[ -][45]\.\d{1,3}\.\d|\b[45]\d\d[ -]\S|-ERR\b|AADSTS\d|0x8\d{7}"
+    r"|\b(?:error|failed|failure|denied|refused|invalid credentials|unable to|timed? ?out|certificate verify)\b"
+    r"|エラー|認証に失敗|認証できません|失敗しました|拒否されました|错误|失败|拒绝|無法|无法登录"
+)
+_SIMPLIFIED = "们这吗请邮录么为没进时间网线错误码设试检查迁号务让应该无权级启闭见说问题显样对从给发经过还会开关"
+"""Characters that Chinese writes and Japanese does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Understanding:
+    """`secret_seen` says that something was left out of everything else, since it looked like a secret."""
+
+    domain: str | None = None
+    account: str | None = None
+    endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
+    scenario: Scenario | None = None
+    error_text: str | None = field(default=None, repr=False)
+    wish: Wish | None = None
+    secret_seen: bool = False
+    lang: Lang | None = None
+
+
+def understand(text: str, *, offered: bool = False, domain: str | None = None) -> Understanding:
+    """Read a free text. `offered`: the bot has offered to take the secret here, so that a single word may be it."""
+    text = unlink(text).strip()
+    if (wish := _wish(text)) is not None:
+        return Understanding(wish=wish, lang=language_of(text))
+    clean, seen = without_secrets(text)
+    if offered and not seen and _is_single_word(text) and not _is_own_account(text, domain):
+        return Understanding(secret_seen=True)
+    account, endpoints, found = _names(clean)
+    error = clean if _ERROR.search(clean) and (not _is_single_word(clean)) else None
+    return Understanding(found, account, endpoints, _scenario(clean), error, None, seen, language_of(clean))
+
+
+def without_secrets(text: str) -> tuple[str, bool]:
+    """The text without what follows a password's label and a colon, to the end of its line; and whether there was any."""
+    clean = _LABEL.sub("", text)
+    return clean.strip(), clean != text
+
+
+def _is_single_word(text: str) -> bool:
+    return bool(text) and not re.search(r"\s", text)
+
+
+def _is_own_account(text: str, domain: str | None) -> bool:
+    return domain is not None and text.lower().endswith("@" + domain)
+
+
+def _wish(text: str) -> Wish | None:
+    word = text.casefold().strip(" 。.!！")
+    return next((wish for wish, words in _WISHES.items() if word in words), None)
+
+
+def _scenario(text: str) -> Scenario | None:
+    return next((scenario for scenario, pattern in _SCENARIOS if pattern.search(text)), None)
+
+
+def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
+    """Account, servers and domain. A mail address gives the domain only where no domain stands for itself."""
+    account = None
+    for match in _ADDRESS.finditer(text):
+        try:
+            account = read_address(match[0].rstrip(".!?"))
+            break
+        except InputError:
+            continue
+    rest = _ADDRESS.sub(" ", text)
+    endpoints: dict[Service, Endpoint] = {}
+    domain = None
+    for match in (*_NAME.finditer(rest), *_WIDE_NAME.finditer(rest)):
+        service = next((s for s, hint in _SERVER_HINTS if hint.search(match[0])), None)
+        try:
+            if service is not None and "://" not in match[0]:
+                endpoints.setdefault(service, read_endpoint(match[0], service))
+            else:
+                domain = domain or read_domain(match[0].partition(":")[0] if "://" not in match[0] else match[0])
+        except InputError:
+            continue
+    if domain is None and account is not None:
+        domain = account.rpartition("@")[2]
+    return account, endpoints, domain
+
+
+def language_of(text: str) -> Lang | None:
+    """The language of a text, None where it does not tell (a bare domain, say)."""
+    if re.search(r"[\u3040-\u30ff]", text):
+        return "ja"
+    if re.search(rf"[{_SIMPLIFIED}]", text):
+        return "zh"
+    if re.search(r"[\u4e00-\u9fff]", text):
+        return None  # 確認 is written alike in both
+    words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\S*[@.]\S*", " ", text))
+    return "en" if len(words) > 2 else None  # noqa: PLR2004 - a word or two may be a name

@@ -1,0 +1,201 @@
+"""One service's chain of steps over one connection: probe, scrub, judge, until something fails."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any
+
+from bot.checks.judging import Setting
+from bot.checks.link.faults import fault_of, observe
+from bot.checks.link.judge import certificates_of, judge_connect
+from bot.checks.link.line import Line
+from bot.checks.steps import STEPS, StepDef
+from bot.core.model import Capabilities, ConnectFacts, Fault, LoginReply, MailboxFacts, Service, StepResult, TlsFacts
+from bot.core.providers import Match
+from bot.core.report import status_of
+from bot.engine.check import Check
+
+_HARMLESS = frozenset({
+    "login.protocol_disabled", "login.plan_without_protocol", "login.mechanism_unsupported", "login.too_many_connections",
+    "login.server_unavailable", "login.tls_required", "login.basic_auth_disabled", "login.timeout",
+})  # fmt: skip
+"""Refusals that say nothing against the secret: it may be tried at the next service."""
+
+
+class Gate:
+    """Log-ins go one after another, IMAP first: a secret that was refused once is not sent again in the same check."""
+
+    def __init__(self, services: Iterable[Service]) -> None:
+        self._order = tuple(services)
+        self._through = {service: asyncio.Event() for service in self._order}
+        self._complete = asyncio.Event()
+        self.refused_by: str | None = None
+
+    def no_more(self, present: Iterable[Service]) -> None:
+        """All chains are known now: nobody waits for a service that is not checked."""
+        for service in set(self._order) - set(present):
+            self._through[service].set()
+
+    def passed(self, service: Service) -> None:
+        """A service's log-in is through, or will not happen."""
+        self._through[service].set()
+
+    async def wait(self, service: Service) -> str | None:
+        """Wait for the services before; the step that refused the secret, if one did."""
+        for other in self._order[: self._order.index(service)]:
+            await self._through[other].wait()
+        return self.refused_by
+
+
+class Chain:
+    """The walk through one service's steps."""
+
+    def __init__(self, check: Check, service: Service, line: Line, gate: Gate) -> None:
+        self.check, self.service, self.line, self.gate = check, service, line, gate
+        self.results: list[StepResult] = []
+        self.attempts = 0
+        self.local: str | None = None
+        self._mechanisms: tuple[str, ...] = ()
+        self._scrubber = check.secret.scrubber(check.request.account) if check.secret else None
+
+    async def walk(self, deadline: float, provider: Callable[[], Awaitable[Match | None]]) -> None:
+        blocked: str | None = None
+        for step in STEPS[self.service, self.line.endpoint.security]:
+            reason = blocked or await self._reason_to_skip(step)
+            if reason is not None:
+                self._add(StepResult(self._id(step), "skipped", target=str(self.line.endpoint), skipped_because=reason))
+                blocked = blocked or (reason if step.asks == "login" else None)
+                continue
+            result = await self._take(step, deadline, provider)
+            if step.asks == "login":
+                self._login_done(result)
+            if result.status == "fail" or (result.status == "unknown" and result.findings):
+                blocked = result.id
+        self.gate.passed(self.service)
+        await self._complete_connect()
+
+    def _id(self, step: StepDef) -> str:
+        return f"{self.service}.{step.stage}"
+
+    async def _reason_to_skip(self, step: StepDef) -> str | None:
+        if step.asks == "address" and self._address() is None:
+            return "no_address"
+        if step.asks != "login":
+            return None
+        if self.check.secret is None:
+            return "no_secret"
+        return "no_account" if not self.check.request.account else await self.gate.wait(self.service)
+
+    def _address(self) -> str | None:
+        """The account's mail address, for the submission step."""
+        account, domain = self.check.request.account or "", self.check.request.domain
+        account = account.rpartition("\\")[2]
+        return account if "@" in account else f"{account}@{domain}" if account and domain else None
+
+    async def _take(
+        self, step: StepDef, deadline: float, provider: Callable[[], Awaitable[Match | None]]
+    ) -> StepResult:
+        self.check.on_started(self._id(step))
+        begun = time.perf_counter()
+        facts = await self._probe(step, deadline)
+        took = round((time.perf_counter() - begun) * 1000, 1)
+        if self._scrubber is not None:
+            facts = self._scrubber.facts(facts)
+        self._learn(facts)
+        findings = step.judge(facts, self._setting(await provider()))
+        result = StepResult(
+            self._id(step),
+            status_of(findings),
+            tuple(findings),
+            self._target(step),
+            duration_ms=took,
+            notes=_notes(facts),
+        )
+        self._add(result)
+        return result
+
+    async def _probe(self, step: StepDef, deadline: float) -> Any:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await observe(self._probing(step), step.stage)
+        except TimeoutError as error:
+            return fault_of(error, step.stage)
+
+    def _probing(self, step: StepDef) -> Awaitable[Any]:
+        request, secret = self.check.request, self.check.secret
+        if step.asks == "login":
+            return step.probe(self.line, request.account, secret)
+        if step.asks == "address":
+            return step.probe(self.line, self._address())
+        return step.probe(self.line)
+
+    def _learn(self, facts: Any) -> None:
+        match facts:
+            case ConnectFacts(local=local):
+                self.local = local
+            case Capabilities(words=words):
+                self._mechanisms = words
+            case LoginReply(attempts=attempts):
+                self.attempts = attempts
+            case Fault(after="login"):
+                self.attempts = 1
+
+    def _setting(self, match: Match | None) -> Setting:
+        return Setting(
+            self.check.wisdom.severities,
+            time.time(),
+            self.service,
+            self.line.endpoint,
+            match.provider if match else None,
+            self.check.request.account,
+            self.check.wisdom.rules,
+            self._mechanisms,
+        )
+
+    def _target(self, step: StepDef) -> str:
+        return self.line.endpoint.host if step.stage == "dns" else str(self.line.endpoint)
+
+    def _login_done(self, result: StepResult) -> None:
+        codes = {finding.code for finding in result.findings}
+        if codes - _HARMLESS:
+            self.gate.refused_by = self.gate.refused_by or result.id
+        self.gate.passed(self.service)
+
+    def _add(self, result: StepResult) -> None:
+        self.results.append(result)
+        self.check.on_step(result)
+
+    async def _complete_connect(self) -> None:
+        """Some addresses may still be silent while one of them serves: then the connect step is told again, complete."""
+        facts = await self.line.complete()
+        place = next((i for i, result in enumerate(self.results) if result.id.endswith(".connect")), None)
+        if facts is None or place is None or self.results[place].status not in ("pass", "warn"):
+            return
+        findings = judge_connect(facts, self._setting(None))
+        if len(findings) != len(self.results[place].findings) or findings != list(self.results[place].findings):
+            old = self.results[place]
+            self.results[place] = StepResult(
+                old.id, status_of(findings), tuple(findings), old.target, duration_ms=old.duration_ms, notes=old.notes
+            )
+            self.check.on_step(self.results[place])
+
+
+def _notes(facts: Any) -> Mapping[str, Any]:
+    """What a person likes to know although it is no finding."""
+    match facts:
+        case ConnectFacts(address=address) if address:
+            return {"address": address}
+        case TlsFacts(version=version) if version:
+            return {"version": version, "cipher": facts.cipher, "chain": certificates_of(facts)}
+        case LoginReply(accepted=True):
+            return {"mechanism": facts.mechanism}
+        case MailboxFacts(refusal=None):
+            return {
+                "inbox": facts.messages,
+                "folders": facts.folders,
+                "messages": facts.total_messages,
+                "bytes": facts.total_bytes,
+                "largest": [{"name": f.name, "messages": f.messages, "bytes": f.bytes} for f in facts.largest],
+            }
+        case _:
+            return {}

@@ -1,0 +1,36 @@
+"""One check as it is asked for, and what it is run with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.checks.link.line import Timeouts
+from bot.core.model import Request, StepResult
+from bot.core.secret import Secret
+from bot.core.wisdom import Wisdom
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How this machine reaches servers; one for a process. `resolver` and `trust` are shared by all checks."""
+
+    resolver: Any
+    trust: Any
+    timeouts: Timeouts
+    allow: tuple[str, ...] = ()
+    public_address: str | None = None
+    ispdb_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A request with everything that it takes. `secret` is None where there is none: then nothing is logged in to."""
+
+    case: str
+    request: Request
+    wisdom: Wisdom
+    network: Network
+    secret: Secret | None = None
+    any_port: bool = False
+    on_started: Callable[[str], None] = field(default=lambda _: None)
+    on_step: Callable[[StepResult], None] = field(default=lambda _: None)

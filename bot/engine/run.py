@@ -1,0 +1,196 @@
+"""Walks the plan of one check: the domain's steps, then one chain a service, side by side, within one time limit."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from bot.checks.domain import judge as domain_judge
+from bot.checks.domain import probe as domain
+from bot.checks.judging import Setting
+from bot.checks.link.dns import questions
+from bot.checks.link.line import Net
+from bot.checks.link.policy import policy
+from bot.core.advice import Circumstances, advise
+from bot.core.model import SERVICES, DomainFacts, Endpoint, Report, Scenario, ServersFacts, Service, StepResult
+from bot.core.providers import Match, find_by_host
+from bot.core.report import failure_of, status_of, verdict_of
+from bot.engine.chain import Chain, Gate
+from bot.engine.check import Check
+
+
+async def run(check: Check) -> Report:
+    """Run one check to its report. Cancelling it closes every connection that it opened."""
+    network = check.network
+    rules = policy(network.allow, any_port=check.any_port)
+    net = Net(questions(network.resolver, rules), rules, network.trust, network.timeouts)
+    started, clock = datetime.now(UTC), time.perf_counter()
+    try:
+        walk = _Walk(check, net, asyncio.get_running_loop().time() + network.timeouts.total)
+        await walk.through()
+    finally:
+        net.close()
+    return _report(check, walk, started, (time.perf_counter() - clock) * 1000)
+
+
+class _Walk:
+    """The state of one check under way."""
+
+    def __init__(self, check: Check, net: Net, deadline: float) -> None:
+        self.check, self.net, self.deadline = check, net, deadline
+        self.domain_steps: list[StepResult] = []
+        self.chains: dict[Service, Chain] = {}
+        self.match: Match | None = None
+        self.match_known = asyncio.Event()
+        self.gate = Gate(SERVICES)
+
+    async def through(self) -> None:
+        """Chains of typed servers start at once; the others as soon as discovery has found them."""
+        request = self.check.request
+        running: list[asyncio.Task[None]] = []
+        wanted = self._wanted()
+        if wanted is not None:
+            domain.ask_ahead(self.net, wanted)
+        try:
+            running += [asyncio.create_task(self._walk(s, where)) for s, where in self._in_order(request.endpoints)]
+            if wanted is not None:
+                found = await self._domain(wanted)
+                running += [asyncio.create_task(self._walk(s, where)) for s, where in self._in_order(found)]
+            else:
+                self._recognise(None)
+            self.gate.no_more(self.chains)
+            await asyncio.gather(*running)
+        finally:
+            for task in running:
+                task.cancel()
+
+    def _wanted(self) -> domain.Wanted | None:
+        request = self.check.request
+        if request.domain is None:
+            return None
+        missing = tuple(s for s in ("imap", "smtp") if s not in request.endpoints)
+        if "pop" in request.endpoints:
+            missing = tuple(s for s in missing if s != "imap")
+        return domain.Wanted(request.domain, missing, self.check.wisdom.providers, self.check.network.ispdb_url)  # type: ignore[arg-type]
+
+    @staticmethod
+    def _in_order(endpoints: Mapping[Service, Endpoint]) -> list[tuple[Service, Endpoint]]:
+        return [(service, endpoints[service]) for service in SERVICES if service in endpoints]
+
+    async def _domain(self, wanted: domain.Wanted) -> Mapping[Service, Endpoint]:
+        """The steps domain.exists, domain.mail and domain.servers; the servers that were found."""
+        begun = time.perf_counter()
+        self._step_started("domain.exists")
+        facts = await domain.look_up(self.net, wanted.domain)
+        self._recognise(domain.recognise(facts, wanted.directory))
+        setting = self._setting()
+        known = bool(self.check.request.endpoints)
+        exists = self._domain_step("domain.exists", domain_judge.judge_exists(facts, setting), wanted.domain, begun)
+        if exists.status == "fail" or (exists.status == "unknown" and known):
+            self._skip("domain.mail", exists.id)
+            if wanted.services:
+                self._skip("domain.servers", exists.id)
+            return {}
+        mail = [] if exists.status == "unknown" else domain_judge.judge_mail(facts, setting)
+        self._domain_step("domain.mail", mail, wanted.domain, begun)
+        if not wanted.services:
+            return {}
+        return await self._servers(wanted, facts)
+
+    async def _servers(self, wanted: domain.Wanted, facts: DomainFacts) -> Mapping[Service, Endpoint]:
+        begun = time.perf_counter()
+        self._step_started("domain.servers")
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                found = await self._find(wanted, facts)
+        except TimeoutError:
+            found = ServersFacts({}, {}, ("time limit",))
+        findings = [] if self.check.request.endpoints else domain_judge.judge_servers(found, self._setting())
+        notes = {"servers": {s: f"{where} ({found.sources[s]})" for s, where in found.endpoints.items()}}
+        self._domain_step("domain.servers", findings, wanted.domain, begun, notes)
+        return found.endpoints
+
+    async def _find(self, wanted: domain.Wanted, facts: DomainFacts) -> ServersFacts:
+        """IMAP and SMTP; POP as well where no IMAP is to be found."""
+        found = await domain.find_servers(self.net, wanted, facts, self.match)
+        if "imap" not in wanted.services or "imap" in found.endpoints:
+            return found
+        pop = domain.Wanted(wanted.domain, ("pop",), wanted.directory, wanted.ispdb_url)
+        domain.ask_ahead(self.net, pop)
+        other = await domain.find_servers(self.net, pop, facts, self.match)
+        endpoints, sources = {**found.endpoints, **other.endpoints}, {**found.sources, **other.sources}
+        return ServersFacts(endpoints, sources, found.tried, found.customer_hosts)
+
+    def _recognise(self, match: Match | None) -> None:
+        """Whose servers these are: by domain or MX, otherwise by the name of a server that was typed."""
+        hosts = [where.host for where in self.check.request.endpoints.values()]
+        directory = self.check.wisdom.providers
+        by_host = next((m for host in hosts if (m := find_by_host(directory, host))), None)
+        self.match = by_host or match
+        self.match_known.set()
+
+    def _setting(self) -> Setting:
+        provider = self.match.provider if self.match else None
+        return Setting(self.check.wisdom.severities, time.time(), provider=provider, rules=self.check.wisdom.rules)
+
+    def _step_started(self, step: str) -> None:
+        self.check.on_started(step)
+
+    def _domain_step(
+        self, step: str, findings: list, target: str, begun: float, notes: Mapping | None = None
+    ) -> StepResult:  # type: ignore[type-arg]
+        took = round((time.perf_counter() - begun) * 1000, 1)
+        result = StepResult(step, status_of(findings), tuple(findings), target, duration_ms=took, notes=notes or {})
+        self.domain_steps.append(result)
+        self.check.on_step(result)
+        return result
+
+    def _skip(self, step: str, because: str) -> None:
+        self.domain_steps.append(StepResult(step, "skipped", skipped_because=because))
+        self.check.on_step(self.domain_steps[-1])
+
+    async def _walk(self, service: Service, where: Endpoint) -> None:
+        chain = self.chains[service] = Chain(self.check, service, self.net.line(service, where), self.gate)
+        try:
+            await chain.walk(self.deadline, self._provider)
+        finally:
+            self.gate.passed(service)
+
+    async def _provider(self) -> Match | None:
+        await self.match_known.wait()
+        return self.match
+
+
+def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report:
+    request = check.request
+    chains = [walk.chains[service] for service in SERVICES if service in walk.chains]
+    steps = (*walk.domain_steps, *(step for chain in chains for step in chain.results))
+    failing, cause = failure_of(steps)
+    provider = walk.match.provider if walk.match else None
+    endpoints: dict[str, Endpoint] = {chain.service: chain.line.endpoint for chain in chains}
+    scenario = request.scenario or _scenario(request.endpoints, walk.match)
+    lang = request.lang
+    circumstances = Circumstances(scenario, lang, provider, request.domain, request.account, endpoints)
+    local = next((chain.local for chain in chains if chain.local), None)
+    return Report(
+        case=check.case,
+        domain=request.domain,
+        provider=str(provider["id"]) if provider else None,
+        scenario=scenario,
+        verdict=verdict_of(steps),
+        failing_step=failing,
+        cause=cause,
+        steps=steps,
+        advice=advise(steps, circumstances, check.wisdom.catalogue),
+        attempts={chain.service: chain.attempts for chain in chains if chain.attempts},
+        vantage=check.network.public_address or local,
+        started_at=started.isoformat(timespec="milliseconds"),
+        duration_ms=round(took, 1),
+    )
+
+
+def _scenario(typed: Mapping[Service, Endpoint], match: Match | None) -> Scenario:
+    """What `auto` comes to: servers typed by hand, or a cloud service that needs account and password only."""
+    if typed or match is None or match.kind in ("gateway", "destination", "suite"):
+        return "manual"
+    return "saas" if match.servers() else "manual"

@@ -1,0 +1,169 @@
+"""app.yaml and MIGCHECK_* to frozen Settings. A wrong value is an error that names the key and never prints the value."""
+
+import os
+from functools import cache
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    YamlConfigSettingsSource,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """The settings cannot be used; the message names each key, what is wrong with it, and shows no value."""
+
+
+def _network(text: str) -> str:
+    ip_network(text, strict=False)
+    return text
+
+
+def _nameserver(text: str) -> str:
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal():
+        raise ValueError("not a name server; an example: 127.0.0.1:53")
+    ip_address(host.strip("[]"))
+    return text
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class TimeoutSettings(_Part):
+    connect: float = Field(10.0, gt=0, le=300)
+    tls: float = Field(10.0, gt=0, le=300)
+    reply: float = Field(20.0, gt=0, le=300)
+    total: float = Field(60.0, gt=0, le=3600)
+
+
+class NetworkSettings(_Part):
+    nameservers: tuple[Annotated[str, AfterValidator(_nameserver)], ...] = ()
+    ca_file: Path | None = None
+    public_address: str | None = None
+    allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    timeouts: TimeoutSettings = TimeoutSettings()  # type: ignore[call-arg]
+
+
+class DiscoverySettings(_Part):
+    ispdb_url: str = "https://autoconfig.thunderbird.net/v1.1"
+
+
+class StoreSettings(_Part):
+    url: str = "sqlite:///var/migcheck.db"
+    retention_days: int = Field(30, ge=1)
+
+
+class WebSettings(_Part):
+    listen: str = "127.0.0.1:8080"
+    public_url: str | None = None
+    chat: bool | None = None
+    chat_token: SecretStr | None = None
+    suggestions: tuple[str, ...] = ()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def origin(self) -> str:
+        """Where people reach the pages, without a final slash."""
+        return (self.public_url or f"http://{self.listen}").rstrip("/")
+
+    @property
+    def loopback(self) -> bool:
+        host = self.address[0]
+        return (
+            host == "localhost" or (host.replace(".", "").isdecimal() or ":" in host) and ip_address(host).is_loopback
+        )
+
+
+class SecretSettings(_Part):
+    entry: Literal["page", "modal", "off"] | None = None
+    ttl: float = Field(600.0, gt=0)
+
+
+class LogSettings(_Part):
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+    format: Literal["console", "json"] = "console"
+
+
+class Settings(BaseSettings):
+    """Every setting; see app.yaml for what each one means."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="MIGCHECK_", env_nested_delimiter="__", hide_input_in_errors=True
+    )
+
+    network: NetworkSettings = NetworkSettings()
+    discovery: DiscoverySettings = DiscoverySettings()
+    store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
+    web: WebSettings = WebSettings()
+    secrets: SecretSettings = SecretSettings()  # type: ignore[call-arg]
+    log: LogSettings = LogSettings()
+
+    @property
+    def secret_entry(self) -> Literal["page", "modal", "off"]:
+        """How a secret is taken: as configured, otherwise on a page where that is safe to reach."""
+        if self.secrets.entry is not None:
+            return self.secrets.entry
+        parts = urlsplit(self.web.origin)
+        safe = parts.scheme == "https" or parts.hostname in ("localhost", "127.0.0.1", "::1")
+        return "page" if safe else "off"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (
+            init_settings,
+            env_settings,
+            _FileSource(settings_cls),
+            YamlConfigSettingsSource(settings_cls, ROOT / "app.yaml"),
+        )
+
+
+class _FileSource(EnvSettingsSource):
+    """MIGCHECK_..._FILE: the value is the named file's content. For tokens that a container gets as a file."""
+
+    def _load_env_vars(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - pydantic-settings' signature
+        found = {}
+        for name, path in os.environ.items():
+            key = name.lower()
+            if key.startswith("migcheck_") and key.endswith("_file") and not key.endswith("network__ca_file"):
+                try:
+                    found[key.removesuffix("_file")] = Path(path).read_text(encoding="utf-8").strip()
+                except OSError as error:
+                    raise SettingsError(f"{name}: {error.strerror}") from None
+        return found
+
+
+@cache
+def load_settings() -> Settings:
+    """The settings of this process. Raises SettingsError."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("\n".join(lines)) from None
+    except ValueError as error:
+        raise SettingsError(str(error)) from None

@@ -1,0 +1,109 @@
+"""The database as SQLAlchemy reaches it: one connection for SQLite, several for PostgreSQL, and the schema brought up to date."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from bot.store.migrations import REVISION
+from bot.store.place import BUSY_SECONDS, Place, in_words
+from bot.store.rows import StoreError
+
+READING = {"begin": "BEGIN"}
+"""Execution options of a transaction that only reads: it waits for no lock."""
+BARE = {"begin": None}
+"""Execution options for statements that SQLite refuses within a transaction."""
+_PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
+
+
+def make_engine(place: Place) -> AsyncEngine:
+    """An engine that connects when it is first used. Raises StoreError where the driver is missing."""
+    if place.path is None:
+        return _postgresql(place)
+    url = sa.URL.create("sqlite+aiosqlite", database=str(place.path))
+    engine = create_async_engine(
+        url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
+    )
+    event.listen(engine.sync_engine, "connect", _on_connect)
+    event.listen(engine.sync_engine, "begin", _on_begin)
+    return engine
+
+
+def _postgresql(place: Place) -> AsyncEngine:
+    try:
+        url = make_url(place.url).set(drivername="postgresql+psycopg")
+        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (ImportError, NoSuchModuleError):
+        raise StoreError("PostgreSQL needs a package that is not installed: psycopg") from None
+    except (SQLAlchemyError, ValueError):
+        raise StoreError("store.url cannot be read (an example: postgresql://user@host/migcheck)") from None
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    """The driver shall begin nothing of its own accord: it would leave changes of the schema outside a transaction."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _on_begin(connection: Connection) -> None:
+    """A transaction that will write takes the lock at once: raising a read lock later fails where another one writes."""
+    statement = connection.get_execution_options().get("begin", "BEGIN IMMEDIATE")
+    if statement:
+        connection.exec_driver_sql(statement)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema up to date within the connection's transaction; of two processes one waits for the other.
+
+    Raises StoreError where the schema is of a newer program.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('migcheck.schema'))"))
+    found = revision_of(connection)
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise StoreError(f"the store was written by a newer version of the program (revision {found}, known is {REVISION}): use that version")
+    _upgrade(connection)
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # noqa: PLC0415 - takes 100 ms and is needed after an installation or upgrade only
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def revision_of(connection: Connection) -> str | None:
+    """The revision that the schema is at; None where there is none."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+@contextlib.contextmanager
+def faults_in_words(shown: str) -> Iterator[None]:
+    """Raises StoreError in place of the database's errors; wrong statements stay what they are: the program's own fault."""
+    try:
+        yield
+    except (IntegrityError, ProgrammingError):
+        raise
+    except PoolTimeoutError:
+        raise StoreError(f"the store {shown} cannot be used: too much is waiting for it") from None
+    except (OperationalError, DBAPIError) as error:
+        raise StoreError(in_words(str(error.orig), shown)) from None
+    except OSError as error:
+        raise StoreError(in_words(error.strerror or type(error).__name__, shown)) from None

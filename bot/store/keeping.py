@@ -1,0 +1,2 @@
+def keep_report(url, report, lang):
+    return None

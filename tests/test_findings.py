@@ -4,11 +4,11 @@ import pytest
 import yaml
 
 from bot.knowledge import ADVICE
-from tests.checks.cases import link, tls
+from tests.checks.cases import link, tls, words
 from tests.checks.cases.table import Case, holds
 from tests.checks.running import make_world
 
-CASES = [case for module in (link, tls) for case in module.TABLE.cases]
+CASES = [case for module in (link, tls, words) for case in module.TABLE.cases]
 FINDINGS = yaml.safe_load((ADVICE / "findings.yaml").read_text())
 
 

@@ -29,6 +29,10 @@ class Case:
     scenario: Scenario | None = None
     account: str | None = None
     endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
+    found: Mapping[Service, Endpoint] = field(default_factory=dict)
+    """The servers of the last run, typed or discovered."""
+    program: Mapping[Service, Endpoint] = field(default_factory=dict)
+    """The servers of a mail program that works, as the person pasted them."""
     phase: Phase = "new"
     run: int = 0
     offered: bool = False
@@ -46,9 +50,12 @@ def case_to_json(case: Case) -> dict[str, Any]:
 
 
 def case_from_json(data: Mapping[str, Any]) -> Case:
-    endpoints = {service: Endpoint(**where) for service, where in data["endpoints"].items()}
+    servers = {
+        name: {service: Endpoint(**where) for service, where in data.get(name, {}).items()}
+        for name in ("endpoints", "found", "program")
+    }
     marks = tuple((str(a), str(b), str(c)) for a, b, c in data["marks"])
-    return Case(**{**data, "endpoints": endpoints, "marks": marks})
+    return Case(**{**data, **servers, "marks": marks})
 
 
 def case_id(random_bits: int) -> str:

@@ -29,7 +29,9 @@ from bot.core.events import (
     Typed,
 )
 from bot.core.intake import InputError, read_account, read_domain, read_endpoint
+from bot.core.mailprogram import ProgramSettings, read_program
 from bot.core.model import SERVICES, Endpoint, Lang, Request, Service
+from bot.core.report import endpoints_of
 from bot.core.understanding import Understanding, understand
 from bot.core.wisdom import Wisdom
 
@@ -97,7 +99,7 @@ def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
 
 def _typed(case: Case, text: str, mind: Mind, abilities: Abilities) -> Outcome:
     said = understand(text, offered=case.offered, domain=case.domain)
-    if said.lang is not None:
+    if said.lang is not None and said.error_text is None:  # a server's language is not the person's
         case = replace(case, lang=said.lang)
     if not said.secret_seen:
         return _understood(case, said, mind, abilities)
@@ -115,9 +117,18 @@ def _understood(case: Case, said: Understanding, mind: Mind, abilities: Abilitie
         told = speech.explained(said.error_text, known, wisdom)
         if told is not None:
             return replace(known, phase="asking" if case.phase == "new" else case.phase), (Post("explained", told),)
+    if said.error_text is None and (program := read_program(said.text)) is not None:
+        return _compared(case, program, wisdom)
     if known == case and case.phase != "new":
         return case, () if said.secret_seen else (Post("unclear", speech.unclear(case, wisdom)),)
     return _go_on(case, known, mind, abilities)
+
+
+def _compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Outcome:
+    """What a mail program has beside what the migration was told; nothing is taken over before the person says so."""
+    theirs = {service: setting.endpoint(service) for service, setting in program.servers.items()}
+    known = replace(case, program=theirs)
+    return known, (Post("compared", speech.compared(known, program, wisdom)),)
 
 
 def _learn(case: Case, said: Understanding) -> Case:
@@ -195,7 +206,7 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     if event.run != case.run or case.phase != "checking":
         return case, ()
     wisdom = mind.wisdom(case.lang)
-    done = replace(case, phase="reported", marks=())
+    done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report))
     report = speech.report(done, event.report, wisdom, secrets=abilities.secrets)
     effects: list[Effect] = [
         Amend(f"progress:{case.run}", speech.done(case, wisdom)),
@@ -229,6 +240,8 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
             return _wish(case, "recheck", mind, abilities)
         case ["secret"]:
             return _after_account(case, mind, abilities)
+        case ["program"] if case.program:
+            return _start(replace(case, endpoints={**case.endpoints, **case.program}, offered=False), None, mind)
         case ["servers"]:
             return case, (Post("servers", speech.ask_servers(case, wisdom, {})),)
         case ["choose", "scenario", ("saas" | "manual" | "m365" | "exchange" | "member") as scenario]:

@@ -32,6 +32,15 @@ class Fields:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two columns side by side: rows of (label, left, right, whether they agree). The values are foreign words."""
+
+    left: str
+    right: str
+    rows: tuple[tuple[str, str, str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StepMark:
     id: str
     label: str
@@ -101,7 +110,7 @@ class Form:
     submit: str
 
 
-Block = Text | Untrusted | Fields | Steps | Actions | More | Buttons | Form
+Block = Text | Untrusted | Fields | Comparison | Steps | Actions | More | Buttons | Form
 
 
 @dataclass(frozen=True, slots=True)

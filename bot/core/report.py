@@ -21,7 +21,7 @@ def verdict_of(steps: Iterable[StepResult]) -> Verdict:
     statuses = {step.status for step in steps}
     for verdict in ("fail", "unknown", "warn"):
         if verdict in statuses:
-            return verdict  # type: ignore[return-value]
+            return verdict
     return "pass"
 
 

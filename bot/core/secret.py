@@ -8,7 +8,7 @@ import json
 import re
 import urllib.parse
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 MASK = "***"
 T = TypeVar("T")
@@ -82,7 +82,7 @@ class Scrubber:
 
     def facts(self, value: T) -> T:
         """The same facts with every text in them scrubbed, at any depth."""
-        return _walk(value, self.text)
+        return cast("T", _walk(value, self.text))
 
     def __repr__(self) -> str:
         return "Scrubber(***)"

@@ -6,11 +6,13 @@ from typing import Any
 from bot.core.advice import Circumstances, advice_for_code, words_of
 from bot.core.case import Case
 from bot.core.intake import EXAMPLES, InputError
+from bot.core.mailprogram import Difference, ProgramSettings, compare
 from bot.core.message import (
     Actions,
     Block,
     Button,
     Buttons,
+    Comparison,
     Form,
     Input,
     Message,
@@ -187,6 +189,36 @@ def form_again(
         for name, value in values.items()
     )
     return _said(told, "talk.form_again", Form(form, inputs, told.word("button.next")))
+
+
+def compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Message:
+    """The two columns, what differs in words, and the offer to check with the program's servers."""
+    told = reader(case, wisdom)
+    rows = compare(program, {**case.found, **case.endpoints}, case.account)
+    differ = [row for row in rows if not row.same and row.migration]
+    names = told.word("comma").join(dict.fromkeys(_row_label(row, told) for row in differ))
+    text = told.word("talk.compared.differ", names=names) if differ else told.word("talk.compared.same")
+    if not any(row.migration for row in rows):
+        text = told.word("talk.compared.only")
+    table = Comparison(
+        told.word("compare.migration"),
+        told.word("compare.program"),
+        tuple((_row_label(row, told), _shown(row, row.migration, told), _shown(row, row.program, told), row.same) for row in rows),
+    )
+    notes: list[Block] = [Text(told.word("talk.compared.strict"), "note")]
+    if any(row.field == "protection" and row.program == "none" for row in rows):
+        notes.insert(0, Text(told.word("talk.compared.unprotected")))
+    button = Buttons((Button("program", told.word("button.program"), primary=True),))
+    return Message(text, (Text(text), table, *notes, button))
+
+
+def _row_label(row: Difference, told: Reader) -> str:
+    name = told.word(f"compare.{row.field}")
+    return f"{told.word(f'service.{row.service}')} {name}" if row.service else name
+
+
+def _shown(row: Difference, value: str, told: Reader) -> str:
+    return told.word(f"protection.{value}") if row.field == "protection" and value else value
 
 
 def secret_offer(case: Case, wisdom: Wisdom, code: str, url: str | None) -> Message:

@@ -74,6 +74,8 @@ class Understanding:
     wish: Wish | None = None
     secret_seen: bool = False
     lang: Lang | None = None
+    text: str = field(default="", repr=False)
+    """The whole text without what looked like a secret."""
 
 
 def understand(text: str, *, offered: bool = False, domain: str | None = None) -> Understanding:
@@ -86,7 +88,7 @@ def understand(text: str, *, offered: bool = False, domain: str | None = None) -
         return Understanding(secret_seen=True)
     account, endpoints, found = _names(clean)
     error = clean if _ERROR.search(clean) and (not _is_single_word(clean)) else None
-    return Understanding(found, account, endpoints, _scenario(clean), error, None, seen, language_of(clean))
+    return Understanding(found, account, endpoints, _scenario(clean), error, None, seen, language_of(clean), clean)
 
 
 def without_secrets(text: str) -> tuple[str, bool]:

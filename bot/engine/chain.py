@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bot.checks.judging import Setting
@@ -10,7 +11,17 @@ from bot.checks.link.faults import fault_of, observe
 from bot.checks.link.judge import certificates_of, judge_connect
 from bot.checks.link.line import Line
 from bot.checks.steps import STEPS, StepDef
-from bot.core.model import Capabilities, ConnectFacts, Fault, LoginReply, MailboxFacts, Service, StepResult, TlsFacts
+from bot.core.model import (
+    Capabilities,
+    ConnectFacts,
+    Fault,
+    Finding,
+    LoginReply,
+    MailboxFacts,
+    Service,
+    StepResult,
+    TlsFacts,
+)
 from bot.core.providers import Match
 from bot.core.report import status_of
 from bot.engine.check import Check
@@ -69,8 +80,8 @@ class Chain:
             result = await self._take(step, deadline, provider)
             if step.asks == "login":
                 self._login_done(result)
-            if result.status == "fail" or (result.status == "unknown" and result.findings):
-                blocked = result.id
+            if result.status in ("fail", "unknown", "skipped"):
+                blocked = result.skipped_because or result.id
         self.gate.passed(self.service)
         await self._complete_connect()
 
@@ -103,6 +114,8 @@ class Chain:
             facts = self._scrubber.facts(facts)
         self._learn(facts)
         findings = step.judge(facts, self._setting(await provider()))
+        if step.stage == "tls" and [finding.code for finding in findings] == ["connect.reset"]:
+            return self._blame_connect(step, findings)
         result = StepResult(
             self._id(step),
             status_of(findings),
@@ -168,16 +181,24 @@ class Chain:
     async def _complete_connect(self) -> None:
         """Some addresses may still be silent while one of them serves: then the connect step is told again, complete."""
         facts = await self.line.complete()
-        place = next((i for i, result in enumerate(self.results) if result.id.endswith(".connect")), None)
-        if facts is None or place is None or self.results[place].status not in ("pass", "warn"):
+        connect = next((result for result in self.results if result.id.endswith(".connect")), None)
+        if facts is None or connect is None or connect.status not in ("pass", "warn"):
             return
         findings = judge_connect(facts, self._setting(None))
-        if len(findings) != len(self.results[place].findings) or findings != list(self.results[place].findings):
-            old = self.results[place]
-            self.results[place] = StepResult(
-                old.id, status_of(findings), tuple(findings), old.target, duration_ms=old.duration_ms, notes=old.notes
-            )
-            self.check.on_step(self.results[place])
+        if tuple(findings) != connect.findings:
+            self._retell(connect, findings)
+
+    def _blame_connect(self, step: StepDef, findings: list[Finding]) -> StepResult:
+        """The server hung up before TLS began: that is the connect step's, which is told again."""
+        connect = next(result for result in self.results if result.id.endswith(".connect"))
+        self._retell(connect, findings)
+        self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because=connect.id))
+        return self.results[-1]
+
+    def _retell(self, old: StepResult, findings: list[Finding]) -> None:
+        new = replace(old, status=status_of(findings), findings=tuple(findings))
+        self.results[self.results.index(old)] = new
+        self.check.on_step(new)
 
 
 def _notes(facts: Any) -> Mapping[str, Any]:

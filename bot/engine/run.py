@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from bot.checks.domain import judge as domain_judge
 from bot.checks.domain import probe as domain
@@ -12,7 +13,7 @@ from bot.checks.link.dns import questions
 from bot.checks.link.line import Net
 from bot.checks.link.policy import policy
 from bot.core.advice import Circumstances, advise
-from bot.core.model import SERVICES, DomainFacts, Endpoint, Report, Scenario, ServersFacts, Service, StepResult
+from bot.core.model import SERVICES, DomainFacts, Endpoint, Finding, Report, Scenario, ServersFacts, Service, StepResult
 from bot.core.providers import Match, find_by_host
 from bot.core.report import failure_of, status_of, verdict_of
 from bot.engine.chain import Chain, Gate
@@ -137,8 +138,13 @@ class _Walk:
         self.check.on_started(step)
 
     def _domain_step(
-        self, step: str, findings: list, target: str, begun: float, notes: Mapping | None = None
-    ) -> StepResult:  # type: ignore[type-arg]
+        self,
+        step: str,
+        findings: Sequence[Finding],
+        target: str,
+        begun: float,
+        notes: Mapping[str, Any] | None = None,
+    ) -> StepResult:
         took = round((time.perf_counter() - begun) * 1000, 1)
         result = StepResult(step, status_of(findings), tuple(findings), target, duration_ms=took, notes=notes or {})
         self.domain_steps.append(result)

@@ -1,4 +1,4 @@
-"""The database as SQLAlchemy reaches it: one connection for SQLite, several for PostgreSQL, and the schema brought up to date."""
+"""The database as SQLAlchemy reaches it, and its schema brought up to date."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,19 +8,25 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, NoSuchModuleError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    OperationalError,
+    ProgrammingError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.migrations import REVISION
-from bot.store.place import BUSY_SECONDS, Place, in_words
+from bot.store.place import BUSY_SECONDS, PRAGMAS, Place, in_words
 from bot.store.rows import StoreError
 
 READING = {"begin": "BEGIN"}
 """Execution options of a transaction that only reads: it waits for no lock."""
 BARE = {"begin": None}
 """Execution options for statements that SQLite refuses within a transaction."""
-_PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
 
 
 def make_engine(place: Place) -> AsyncEngine:
@@ -50,13 +56,13 @@ def _on_connect(connection: Any, _: Any) -> None:
     """The driver shall begin nothing of its own accord: it would leave changes of the schema outside a transaction."""
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in _PRAGMAS:
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
 def _on_begin(connection: Connection) -> None:
-    """A transaction that will write takes the lock at once: raising a read lock later fails where another one writes."""
+    """What will write takes the lock at once: raising a read lock later fails where somebody else writes."""
     statement = connection.get_execution_options().get("begin", "BEGIN IMMEDIATE")
     if statement:
         connection.exec_driver_sql(statement)
@@ -73,7 +79,9 @@ def migrate(connection: Connection) -> None:
     if found == REVISION:
         return
     if found is not None and found > REVISION:
-        raise StoreError(f"the store was written by a newer version of the program (revision {found}, known is {REVISION}): use that version")
+        raise StoreError(
+            f"the store is of a newer version of the program (revision {found}, known is {REVISION}): use that version"
+        )
     _upgrade(connection)
 
 
@@ -96,7 +104,7 @@ def revision_of(connection: Connection) -> str | None:
 
 @contextlib.contextmanager
 def faults_in_words(shown: str) -> Iterator[None]:
-    """Raises StoreError in place of the database's errors; wrong statements stay what they are: the program's own fault."""
+    """Raises StoreError in place of the database's errors. A wrong statement stays one: that is a fault of ours."""
     try:
         yield
     except (IntegrityError, ProgrammingError):

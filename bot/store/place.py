@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 """The program's folder: relative paths of SQLite are below it."""
 BUSY_SECONDS = 5.0
 """How long a lock of another process is waited for."""
+PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
+"""What every connection of SQLite is set to: what is deleted is overwritten, what is acknowledged is on the disk."""
 _EXAMPLE = "examples: sqlite:///var/migcheck.db, postgresql://user@host/migcheck"
 _WORDS = (
     ("locked", "another program keeps it locked"),
@@ -44,7 +46,11 @@ def read_place(url: str, root: Path = ROOT) -> Place:
         return Place(url, path, str(path))
     if scheme in ("postgresql", "postgres") and rest.startswith("//"):
         parts = urlsplit(url)
-        return Place(url, None, f"PostgreSQL at {parts.hostname or 'the local socket'}, database {parts.path.strip('/') or '(default)'}")
+        return Place(
+            url,
+            None,
+            f"PostgreSQL at {parts.hostname or 'the local socket'}, database {parts.path.strip('/') or '(default)'}",
+        )
     raise StoreError(f"store.url is neither SQLite with a file nor PostgreSQL ({_EXAMPLE})")
 
 
@@ -90,5 +96,7 @@ def faults_in_words(shown: str) -> Iterator[None]:
 def in_words(error: str, shown: str) -> str:
     """What an error of the database means for whoever runs the bot."""
     lowered = error.lower()
-    meant = next((words for part, words in _WORDS if part in lowered), error.splitlines()[0] if error else "unknown error")
+    meant = next(
+        (words for part, words in _WORDS if part in lowered), error.splitlines()[0] if error else "unknown error"
+    )
     return f"the store {shown} cannot be used: {meant}"

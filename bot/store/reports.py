@@ -17,7 +17,11 @@ ON CONFLICT (case_id) DO UPDATE SET
     lang = excluded.lang, report = excluded.report, notes = excluded.notes, created = excluded.created,
     key_hash = COALESCE(excluded.key_hash, reports.key_hash)
 """
-"""A report of a case again (recheck) takes the earlier one's place; without a new key the link that was given stays good."""
+"""A case's next report (recheck) takes the earlier one's place; without a new key the link given before stays good."""
+
+EXPIRE_REPORTS = "DELETE FROM reports WHERE created < :limit AND case_id NOT IN (SELECT id FROM cases)"
+"""Reports of the terminal's checks, which belong to no case, by their age."""
+DAY = 86_400.0
 
 
 def report_row(report: Report, lang: Lang, now: float, key: str | None = None) -> dict[str, Any]:

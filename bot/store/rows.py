@@ -20,7 +20,7 @@ class StaleCase(Exception):  # noqa: N818 - no fault: somebody was faster
 class CaseRow:
     """A case. `state` is the dialogue's own and is not looked into.
 
-    `version` is what the store gave; 0 is a case that is not stored yet. It lets only one of two simultaneous changes win.
+    `version` is what the store gave; 0 is a case that is not stored yet. By it only one of two changes at once wins.
     """
 
     id: str
@@ -45,7 +45,7 @@ class EffectRow:
 
 @dataclass(frozen=True, slots=True)
 class MessageRow:
-    """One message of a conversation. `key` names it within its case where it may be amended; `ref` is the platform's id."""
+    """One message. `key` names it within its case where it may be amended; `ref` is the platform's id of it."""
 
     id: int
     case_id: str
@@ -59,7 +59,7 @@ class MessageRow:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """An offer to type a secret on the page /s/TOKEN; of the token only the hash is kept. `code` is shown on both sides."""
+    """An offer to type a secret on the page /s/TOKEN, of which only the hash is kept. `code` is shown on both sides."""
 
     case_id: str
     person: str

@@ -3,7 +3,19 @@
 import json
 from typing import Any
 
-from sqlalchemy import Column, Dialect, Double, ForeignKey, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import (
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 
 from bot.store.rows import dump
 

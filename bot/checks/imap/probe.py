@@ -114,7 +114,8 @@ async def _prelude(stream: Stream, timeout: float) -> None:
 
 async def _ask_capabilities(line: Line) -> tuple[tuple[str, ...], str]:
     tagged, untagged = await command(line, "a1", "CAPABILITY")
-    words = next((found for reply in (*untagged, tagged) if (found := wire.capability_words(reply)) is not None), ())
+    every: list[wire.Tagged | wire.Untagged] = [*untagged, tagged]
+    words = next((found for reply in every if (found := wire.capability_words(reply)) is not None), ())
     bye = next((reply.line for reply in untagged if reply.status == "BYE"), "")
     return words, "" if tagged.status == "OK" and words else bye or tagged.line
 

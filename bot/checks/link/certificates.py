@@ -1,6 +1,7 @@
 """Certificates in DER to facts, with `cryptography`. What cannot be parsed is left out: the verdict is OpenSSL's anyway."""
 
 import functools
+import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
 
@@ -53,17 +54,11 @@ def describe(der: bytes, sent_as: int) -> CertificateFacts | None:
             names=_names(certificate),
             ca=_is_ca(certificate),
             issuer_urls=issuer_urls(certificate),
-            fingerprint=certificate.fingerprint(_sha256()).hex(),
+            fingerprint=hashlib.sha256(der).hexdigest(),
             sent_as=sent_as,
         )
     except _PARSE_ERRORS:
         return None
-
-
-def _sha256():  # type: ignore[no-untyped-def]  # noqa: ANN202
-    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
-
-    return SHA256()
 
 
 def _key(certificate: x509.Certificate) -> str:

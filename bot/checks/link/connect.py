@@ -5,8 +5,8 @@ import contextlib
 import errno
 import itertools
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 
 from bot.checks.link.faults import fault_of
 from bot.core.model import Attempt, ConnectFacts, DnsFacts, Fault
@@ -14,10 +14,13 @@ from bot.core.model import Attempt, ConnectFacts, DnsFacts, Fault
 STAGGER = 0.25
 """Seconds before the next address is tried as well (RFC 8305, 8: Connection Attempt Delay)."""
 _STRAGGLERS = 3.0
-"""Seconds after which an address that has not answered is called dead while another one works."""
-_SETTLE = 0.01
-"""Seconds in which a server that drops every client at once has dropped this one: told apart from a failed handshake."""
+"""Seconds from the beginning after which an address that has not answered is called dead while another one works."""
+SETTLE = 0.01
+"""Seconds in which a server that drops every client at once has mostly dropped this one."""
 _MOST = 6
+
+_Winner: TypeAlias = "asyncio.Future[tuple[str, socket.socket]]"
+"""The address that answered first, and the socket to it."""
 
 
 @dataclass(slots=True)
@@ -25,13 +28,16 @@ class Dialled:
     """The sockets of one host and port: the first that answered, and the attempts at the other addresses."""
 
     facts: ConnectFacts
+    begun: float
+    """When, by the loop's clock."""
     sock: socket.socket | None = None
     others: list["asyncio.Task[Attempt]"] = field(default_factory=list)
 
     async def complete(self) -> ConnectFacts:
         """The facts with the other addresses' outcomes; waits a moment for those, once."""
         if self.others:
-            done, late = await asyncio.wait(self.others, timeout=_STRAGGLERS)
+            left = self.begun + _STRAGGLERS - asyncio.get_running_loop().time()
+            done, late = await asyncio.wait(self.others, timeout=max(0.0, left))
             for task in late:
                 task.cancel()
             found = [task.result() for task in self.others if task in done]
@@ -39,6 +45,12 @@ class Dialled:
             self.facts = replace(self.facts, attempts=(*self.facts.attempts, *found, *missing))
             self.others = []
         return self.facts
+
+    def close(self) -> None:
+        for task in self.others:
+            task.cancel()
+        if self.sock is not None:
+            self.sock.close()
 
 
 def _late(address: str) -> Attempt:
@@ -48,8 +60,9 @@ def _late(address: str) -> Attempt:
 async def dial(found: DnsFacts, port: int, timeout: float) -> Dialled:
     """Connect to the first of the judged addresses that answers. `found.public` must not be empty."""
     loop = asyncio.get_running_loop()
+    begun = loop.time()
     order = _interleave(found.public)[:_MOST]
-    winner: asyncio.Future[socket.socket] = loop.create_future()
+    winner: _Winner = loop.create_future()
     running: list[asyncio.Task[Attempt]] = []
     try:
         for address in order:
@@ -65,19 +78,17 @@ async def dial(found: DnsFacts, port: int, timeout: float) -> Dialled:
     done = tuple(task.result() for task in running if task.done())
     attempts = tuple(attempt for attempt in done if not _no_route_of_ours(attempt, len(order)))
     if not winner.done():
-        return Dialled(ConnectFacts(None, None, attempts, found.private))
-    sock = winner.result()
-    facts = ConnectFacts(sock.getpeername()[0], sock.getsockname()[0], attempts, found.private)
-    return Dialled(facts, sock, [task for task in running if not task.done()])
+        return Dialled(ConnectFacts(None, None, attempts, found.private), begun)
+    address, sock = winner.result()
+    facts = ConnectFacts(address, sock.getsockname()[0], attempts, found.private)
+    return Dialled(facts, begun, sock, [task for task in running if not task.done()])
 
 
-async def _until(
-    winner: "asyncio.Future[socket.socket]", running: list["asyncio.Task[Attempt]"], delay: float | None
-) -> None:
+async def _until(winner: _Winner, running: list["asyncio.Task[Attempt]"], delay: float | None) -> None:
     """Until somebody answered, the newest attempt failed, or the delay is over; without delay until all are through."""
     deadline = None if delay is None else asyncio.get_running_loop().time() + delay
     while not winner.done():
-        waiting = {task for task in running if not task.done()}
+        waiting: set[asyncio.Future[Any]] = {task for task in running if not task.done()}
         if not waiting or (deadline is not None and running[-1].done()):
             return
         left = None if deadline is None else max(0.0, deadline - asyncio.get_running_loop().time())
@@ -86,7 +97,7 @@ async def _until(
             return
 
 
-async def _attempt(address: str, port: int, timeout: float, winner: "asyncio.Future[socket.socket]") -> Attempt:
+async def _attempt(address: str, port: int, timeout: float, winner: _Winner) -> Attempt:
     loop = asyncio.get_running_loop()
     started = loop.time()
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
@@ -105,15 +116,15 @@ async def _attempt(address: str, port: int, timeout: float, winner: "asyncio.Fut
     if winner.done():
         sock.close()
     else:
-        winner.set_result(sock)
+        winner.set_result((address, sock))
     return Attempt(address, took)
 
 
-def _abandon(running: list["asyncio.Task[Attempt]"], winner: "asyncio.Future[socket.socket]") -> None:
+def _abandon(running: list["asyncio.Task[Attempt]"], winner: _Winner) -> None:
     for task in running:
         task.cancel()
     if winner.done() and not winner.cancelled():
-        winner.result().close()
+        winner.result()[1].close()
     else:
         winner.cancel()
 
@@ -133,28 +144,24 @@ def _interleave(addresses: tuple[str, ...]) -> list[str]:
     return [address for pair in pairs for address in pair if address is not None]
 
 
-async def dropped(sock: socket.socket) -> Fault | None:
-    """Whether the server hung up before anything could be sent to it: looked at for a moment, nothing is read away."""
-    loop = asyncio.get_running_loop()
-    readable = loop.create_future()
-    with _reader(loop, sock, lambda: readable.done() or readable.set_result(None)):
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SETTLE):
-                await readable
+async def dropped(sock: socket.socket, patience: float = SETTLE) -> Fault | None:
+    """Whether the server hung up before anything was sent to it: looked at for a moment, nothing is read away."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(patience):
+            await _readable(sock)
     try:
-        if sock.recv(1, socket.MSG_PEEK):
-            return None
+        return None if sock.recv(1, socket.MSG_PEEK) else Fault("closed", "connect", "closed by the server")
     except BlockingIOError:
         return None
     except OSError as error:
         return fault_of(error, "connect")
-    return Fault("closed", "connect", "closed by the server")
 
 
-@contextlib.contextmanager
-def _reader(loop: asyncio.AbstractEventLoop, sock: socket.socket, callback: Callable[[], object]):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    loop.add_reader(sock, callback)
+async def _readable(sock: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    event = asyncio.Event()
+    loop.add_reader(sock, event.set)
     try:
-        yield
+        await event.wait()
     finally:
         loop.remove_reader(sock)

@@ -20,7 +20,7 @@ _REDIRECTS = 4
 _HOPS = 4
 _OK = 200
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
-_USER_AGENT = b"migcheck"
+_USER_AGENT = "migcheck"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ from typing import Any
 from bot.checks.judging import Setting
 from bot.core.model import Attempt, CertificateFacts, ConnectFacts, DnsFacts, Fault, Finding, StartTlsReply, TlsFacts
 
+Judge = Callable[[Any, Setting], list[Finding]]
+
 EXPIRES_SOON = 21 * 86400
 """Seconds before its end from which a certificate is called soon to expire."""
 
@@ -99,6 +101,8 @@ def judge_tls(facts: TlsFacts | StartTlsReply | Fault, setting: Setting) -> list
 
 
 def _broken_handshake(facts: TlsFacts, fault: Fault, setting: Setting) -> Finding:
+    if fault.after == "connect":
+        return setting.finding("connect.reset", detail=fault.detail)
     evidence = {"detail": fault.detail, "after": fault.after, "agreed_without_demands": facts.tolerant}
     if fault.kind == "malformed":
         code = "tls.not_offered" if fault.detail == "plain text" or fault.heard else "tls.handshake_failed"
@@ -206,6 +210,3 @@ def certificates_of(facts: TlsFacts) -> list[dict[str, Any]]:
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-Judge = Callable[[Any, Setting], list[Finding]]

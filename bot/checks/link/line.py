@@ -21,6 +21,8 @@ Prelude = Callable[[Stream, float], Awaitable[object]]
 
 _ALERT_TIME = 1.0
 """Seconds in which a server that wants a client certificate under TLS 1.3 says so, after the handshake (RFC 8446, 4.4)."""
+_WATCH = 0.3
+"""Seconds for which a second connection is watched for a hang-up that comes of itself."""
 _CHAIN_UNKNOWN = (20, 21)
 
 
@@ -100,10 +102,10 @@ class Line:
         if sock is None:
             return self._dialled.facts
         self.stream = Stream(sock)
-        if self.endpoint.security == "tls" and self._greets:
-            fault = await dropped(sock)
-            if fault is not None:
-                return fault
+        fault = await dropped(sock) if self._greets else None
+        # Where the server speaks first, an orderly end belongs to the greeting.
+        if fault is not None and (fault.kind == "reset" or self.endpoint.security == "tls"):
+            return fault
         return self._dialled.facts
 
     async def _secure(self) -> TlsFacts:
@@ -141,6 +143,8 @@ class Line:
         """What a second connection without demands shows; only looked at after a failure, and no secret goes over it."""
         if facts.fault is not None and facts.fault.kind in ("malformed", "timeout"):
             return facts
+        if facts.fault is not None and await self._was_dropped(facts.fault):
+            return replace(facts, fault=replace(facts.fault, after="connect"))
         version, cipher, sent = await self._look()
         agreed = f"{version} {cipher}" if version else None
         facts = replace(facts, tolerant=agreed, tolerant_version=version, chain=certificates.read_chain(sent))
@@ -150,12 +154,25 @@ class Line:
             facts = replace(facts, fetched=certificates.read_fetched(added), completed=found)
         return facts
 
+    async def _was_dropped(self, fault: Fault) -> bool:
+        """Whether a server that answered nothing hangs up on a client that sends nothing, too: no matter of TLS then."""
+        silent = fault.kind in ("closed", "reset") and fault.after == "handshake"
+        if not silent or self.endpoint.security != "tls":
+            return False
+        again = await dial(await self.resolve(), self.endpoint.port, self.net.timeouts.connect)
+        if again.sock is None:
+            return True
+        try:
+            return await dropped(again.sock, _WATCH) is not None
+        finally:
+            again.close()
+
     async def _look(self) -> tuple[str | None, str | None, list[bytes]]:
         nothing: tuple[str | None, str | None, list[bytes]] = (None, None, [])
-        dialled = await dial(await self.resolve(), self.endpoint.port, self.net.timeouts.connect)
-        if dialled.sock is None:
+        again = await dial(await self.resolve(), self.endpoint.port, self.net.timeouts.connect)
+        if again.sock is None:
             return nothing
-        stream = Stream(dialled.sock)
+        stream = Stream(again.sock)
         try:
             if self.prelude is not None:
                 await self.prelude(stream, self.net.timeouts.reply)
@@ -163,7 +180,7 @@ class Line:
         except (*NETWORK_ERRORS, Malformed):
             return nothing
         finally:
-            stream.close()
+            again.close()
 
     async def _issuers(self, sent: list[bytes]) -> list[bytes]:
         """The issuers that the server should have sent, from the addresses in the certificates."""
@@ -177,5 +194,4 @@ class Line:
         if self.stream is not None:
             self.stream.close()
         if self._dialled is not None:
-            for task in self._dialled.others:
-                task.cancel()
+            self._dialled.close()

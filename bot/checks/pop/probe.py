@@ -55,7 +55,7 @@ async def _ask_capabilities(line: Line) -> tuple[str, ...] | None:
     """The lines of CAPA (RFC 2449), None where the server does not know the command."""
     if not (await command(line, b"CAPA")).ok:
         return None
-    lines = []
+    lines: list[bytes] = []
     while len(lines) < _MAX_LINES:
         lines.append(await _stream(line).read_line(line.net.timeouts.reply))
         if lines[-1].rstrip() == b".":

@@ -116,9 +116,12 @@ def _fits(rule: Mapping[str, Any], key: str, value: str | None) -> bool:
 
 
 def _reports_no_failure(reading: Reading, evidence: list[_Evidence]) -> bool:
-    heaviest = max((one.weight for one in evidence if one.code != NOT_A_FAILURE), default=0.0)
-    succeeded = reading.succeeded or any(one.code == NOT_A_FAILURE for one in evidence)
-    return succeeded and not reading.failed and heaviest < _TOLD_BY_A_FAILURE
+    """Whether the text is good news: success lines, or words of success, and nothing that weighs against them."""
+    against = max((one.weight for one in evidence if one.code != NOT_A_FAILURE), default=0.0)
+    said = any(one.code == NOT_A_FAILURE for one in evidence)
+    if reading.failed:  # a BYE after LOGOUT is one too
+        return said and not against
+    return (said or reading.succeeded) and against < _TOLD_BY_A_FAILURE
 
 
 def _resembling(reading: Reading, rules: Mapping[str, Any]) -> list[_Evidence]:
@@ -132,6 +135,7 @@ def _decide(
     provider: str | None,
     rules: Mapping[str, Any],
 ) -> Explanation:
+    evidence = [one for one in evidence if one.code != NOT_A_FAILURE]
     totals = _add_up(evidence)
     ranking = sorted(totals, key=lambda code: -totals[code])
     if not ranking:

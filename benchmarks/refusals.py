@@ -1,0 +1,142 @@
+"""How well refusals are understood: `python -m benchmarks.refusals`.
+
+Accuracy on the labelled samples of refusals.jsonl by cross-validation over provider groups: a group is judged by
+rules from which everything of that provider (rules, banners, examples) was taken away. Then calibration and speed
+with all rules. `code` and every code of `also` count as right; the best three are the code and two alternatives.
+"""
+
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.core.refusal import Context, Explanation, compile_rules, explain
+
+ROOT = Path(__file__).parent.parent
+ADVICE = ROOT / "advice"
+SAMPLES = Path(__file__).with_name("refusals.jsonl")
+BINS = 10
+GOALS = {"best": 0.95, "best three": 0.99, "calibration error": 0.05, "ms a text": 1.0}
+
+Sample = dict[str, Any]
+
+
+def read_samples() -> list[Sample]:
+    return [json.loads(line) for line in SAMPLES.read_text(encoding="utf-8").splitlines()]
+
+
+def read_yaml(path: Path) -> Any:
+    with path.open(encoding="utf-8") as file:
+        return yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+def read_knowledge() -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[int, str]]:
+    """The parsed refusals.yaml, provider files and AADSTS table."""
+    providers = {path.stem: read_yaml(path) for path in sorted((ADVICE / "providers").glob("*.yaml"))}
+    return read_yaml(ADVICE / "refusals.yaml"), providers, read_yaml(ADVICE / "aadsts.yaml")
+
+
+def without(group: str, refusals: Mapping[str, Any], providers: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The knowledge less what is known of a group and of its kin."""
+    kin = next((set(family) for family in refusals["kin"] if group in family), {group})
+    cut = {
+        **refusals,
+        "banners": {name: words for name, words in refusals["banners"].items() if name not in kin},
+        "examples": [one for one in refusals["examples"] if one.get("provider") not in kin],
+        "families": [rule for rule in refusals["families"] if kin.isdisjoint(rule.get("providers", ()))],
+    }
+    bare = {
+        name: {**facts, "refusals": None, "banners": None} if name in kin else facts
+        for name, facts in providers.items()
+    }
+    return cut, bare
+
+
+def context_of(sample: Sample, providers: Mapping[str, Any]) -> Context:
+    facts = providers.get(sample["provider"] or "", {})
+    return Context(
+        protocol=sample["protocol"],
+        provider=sample["provider"],
+        password=facts.get("password"),
+        access=(facts.get("access") or {}).get(sample["protocol"]),
+    )
+
+
+def is_right(sample: Sample, codes: Iterable[str]) -> bool:
+    return not {sample["code"], *sample["also"]}.isdisjoint(codes)
+
+
+def judge(samples: Iterable[Sample], rules: Mapping[str, Any], providers: Mapping[str, Any]) -> list[Explanation]:
+    return [explain(sample["text"], context_of(sample, providers), rules) for sample in samples]
+
+
+def cross_validate() -> list[tuple[Sample, Explanation]]:
+    refusals, providers, aadsts = read_knowledge()
+    groups: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in read_samples():
+        groups[sample["group"]].append(sample)
+    told: list[tuple[Sample, Explanation]] = []
+    for group, samples in groups.items():
+        rules = compile_rules(*without(group, refusals, providers), aadsts)
+        told += zip(samples, judge(samples, rules, providers), strict=True)
+    return told
+
+
+def accuracy(told: list[tuple[Sample, Explanation]]) -> tuple[float, float]:
+    best = sum(is_right(sample, [one.code]) for sample, one in told)
+    three = sum(is_right(sample, [one.code, *one.alternatives[:2]]) for sample, one in told)
+    return best / len(told), three / len(told)
+
+
+def calibration_error(told: list[tuple[Sample, Explanation]]) -> float:
+    """Expected calibration error over ten bins of confidence (Guo et al., 2017)."""
+    bins: defaultdict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for sample, one in told:
+        bins[min(BINS - 1, int(one.confidence * BINS))].append((one.confidence, is_right(sample, [one.code])))
+    gaps = (
+        len(bin_) * abs(statistics.fmean(sure for sure, _ in bin_) - statistics.fmean(right for _, right in bin_))
+        for bin_ in bins.values()
+    )
+    return sum(gaps) / len(told)
+
+
+def milliseconds(rules: Mapping[str, Any], providers: Mapping[str, Any], rounds: int = 5) -> float:
+    samples = read_samples()
+    contexts = [(sample["text"], context_of(sample, providers)) for sample in samples]
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        for text, context in contexts:
+            explain(text, context, rules)
+        times.append((time.perf_counter() - start) / len(contexts) * 1000)
+    return min(times)
+
+
+def main() -> None:
+    refusals, providers, aadsts = read_knowledge()
+    rules = compile_rules(refusals, providers, aadsts)
+    samples = read_samples()
+    everything = list(zip(samples, judge(samples, rules, providers), strict=True))
+    held_out = cross_validate()
+    rows = [("all rules", everything), ("held-out providers", held_out)]
+    print(f"{len(samples)} samples, {len({sample['group'] for sample in samples})} groups")
+    print(f"{'':20} {'best':>7} {'three':>7} {'calibration error':>18}")
+    for name, told in rows:
+        best, three = accuracy(told)
+        print(f"{name:20} {best:7.1%} {three:7.1%} {calibration_error(told):18.3f}")
+    print(f"{'ms a text':20} {milliseconds(rules, providers):7.3f}")
+    print(
+        f"{'goals':20} {GOALS['best']:7.0%} {GOALS['best three']:7.0%} {GOALS['calibration error']:18.2f}, 1 ms a text"
+    )
+    for sample, one in held_out:
+        if not is_right(sample, [one.code]):
+            print(f"  missed [{sample['group']}] {sample['text'][:70]!r}: {one.code}, not {sample['code']}")
+
+
+if __name__ == "__main__":
+    main()

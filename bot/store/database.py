@@ -1,0 +1,61 @@
+"""Transactions, and the little in which the two databases differ. What is stored is the Store's business."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bot.store.engine import BARE, READING, faults_in_words, revision_of
+from bot.store.place import Place
+
+Row = Mapping[str, Any]
+
+
+class Database:
+    """An engine and the place it leads to. Every method raises StoreError where the database fails."""
+
+    def __init__(self, engine: AsyncEngine, place: Place) -> None:
+        self._engine = engine
+        self._reader = engine.execution_options(**READING) if place.path else engine
+        self.place = place
+
+    @asynccontextmanager
+    async def _writing(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end, undone by an exception."""
+        with faults_in_words(self.place.shown):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    async def _rows(self, query: sa.Select[*tuple[Any, ...]]) -> Sequence[Row]:
+        with faults_in_words(self.place.shown):
+            async with self._reader.connect() as connection:
+                return [dict(row) for row in (await connection.execute(query)).mappings()]
+
+    async def _row(self, query: sa.Select[*tuple[Any, ...]]) -> Row | None:
+        rows = await self._rows(query)
+        return rows[0] if rows else None
+
+    def _insert(self, table: sa.Table) -> Any:
+        """INSERT with ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
+        return sqlite.insert(table) if self.place.path is not None else postgresql.insert(table)
+
+    async def _shed_log(self) -> None:
+        """SQLite overwrites what is deleted (secure_delete), but its log still has the pages as they were."""
+        if self.place.path is None:
+            return
+        with faults_in_words(self.place.shown):
+            async with self._engine.execution_options(**BARE).connect() as connection:
+                await connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+    async def ping(self) -> None:
+        """Ask the database something. Raises StoreError where it does not answer."""
+        await self._rows(sa.select(sa.literal(1)))
+
+    async def revision(self) -> str | None:
+        """The revision of the schema."""
+        with faults_in_words(self.place.shown):
+            async with self._reader.connect() as connection:
+                return await connection.run_sync(revision_of)

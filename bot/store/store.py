@@ -1,0 +1,270 @@
+"""The store: small methods, each one transaction. Times are passed in, as POSIX seconds."""
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.core.model import Lang, Report
+from bot.store.database import Database, Row
+from bot.store.engine import faults_in_words, make_engine, migrate
+from bot.store.place import ROOT, prepare, read_place
+from bot.store.reports import PUT_REPORT, hash_of, kept_report, report_row
+from bot.store.rows import CaseRow, EffectRow, KeptReport, MessageRow, Offer, PersonRow, StaleCase
+from bot.store.tables import cases, events, messages, offers, outbox, people, reports
+from bot.store.upkeep import delete_expired, delete_person
+
+
+@asynccontextmanager
+async def open_store(url: str, root: Path = ROOT) -> AsyncIterator["Store"]:
+    """The store that `store.url` names, its schema up to date; relative paths of SQLite are below `root`.
+
+    Raises StoreError where it cannot be opened.
+    """
+    place = read_place(url, root)
+    if place.path is not None:
+        await asyncio.to_thread(prepare, place.path)
+    engine = make_engine(place)
+    try:
+        with faults_in_words(place.shown):
+            async with engine.begin() as connection:
+                await connection.run_sync(migrate)
+        yield Store(engine, place)
+    finally:
+        await engine.dispose()
+
+
+class Store(Database):
+    """Made by `open_store`. Every method raises StoreError where the database fails (full disk, lock, connection)."""
+
+    # Cases and what is to be done about them.
+
+    async def take(self, event_id: str, case: CaseRow, effects: Sequence[Mapping[str, Any]]) -> bool:
+        """Store an event's outcome once: event id, case and effects together; `case.updated` is the event's time.
+
+        False, and nothing is written, where the event was seen before. Raises StaleCase where the case was changed
+        since it was loaded, or where a new case's id is taken; then the event counts as not seen.
+        """
+        async with self._writing() as connection:
+            if not await self._once(connection, event_id, case.updated):
+                return False
+            await self._write_case(connection, case)
+            if effects:
+                values = [{"case_id": case.id, "effect": effect, "created": case.updated} for effect in effects]
+                await connection.execute(sa.insert(outbox), values)
+        return True
+
+    async def _once(self, connection: AsyncConnection, event_id: str, now: float) -> bool:
+        seen = self._insert(events).values(id=event_id, at=now).on_conflict_do_nothing()
+        return (await connection.execute(seen)).rowcount == 1
+
+    async def _write_case(self, connection: AsyncConnection, case: CaseRow) -> None:
+        values: dict[str, Any] = {
+            "person": case.person,
+            "surface": case.surface,
+            "place": case.place,
+            "state": case.state,
+        }
+        values |= {"updated": case.updated, "version": case.version + 1}
+        change: sa.Executable
+        if case.version == 0:
+            change = self._insert(cases).values(id=case.id, created=case.created, **values).on_conflict_do_nothing()
+        else:
+            change = sa.update(cases).where(cases.c.id == case.id, cases.c.version == case.version).values(values)
+        if (await connection.execute(change)).rowcount != 1:
+            raise StaleCase(case.id)
+
+    async def case(self, case_id: str) -> CaseRow | None:
+        row = await self._row(sa.select(cases).where(cases.c.id == case_id))
+        return CaseRow(**row) if row else None
+
+    async def cases_of(self, person: str, limit: int = 20) -> list[CaseRow]:
+        """A person's cases, the one that was changed last first."""
+        query = (
+            sa.select(cases).where(cases.c.person == person).order_by(cases.c.updated.desc(), cases.c.id).limit(limit)
+        )
+        return [CaseRow(**row) for row in await self._rows(query)]
+
+    async def open_effects(self, case_id: str | None = None) -> list[EffectRow]:
+        """Effects that are not done, in the order in which they were decided: of one case, or all (after a crash)."""
+        query = (
+            sa.select(outbox.c.id, outbox.c.case_id, outbox.c.effect, outbox.c.created)
+            .where(outbox.c.done.is_(None))
+            .order_by(outbox.c.id)
+        )
+        if case_id is not None:
+            query = query.where(outbox.c.case_id == case_id)
+        return [EffectRow(**row) for row in await self._rows(query)]
+
+    async def effect_done(self, effect_id: int, now: float) -> None:
+        async with self._writing() as connection:
+            await connection.execute(sa.update(outbox).where(outbox.c.id == effect_id).values(done=now))
+
+    # Conversations.
+
+    async def add_message(
+        self,
+        case_id: str,
+        person: str,
+        body: Mapping[str, Any],
+        now: float,
+        *,
+        key: str | None = None,
+        ref: str | None = None,
+    ) -> int:
+        """Append a message; its id. The case must be stored, and `key` not be in use within it."""
+        values = {
+            "case_id": case_id,
+            "person": person,
+            "key": key,
+            "ref": ref,
+            "body": body,
+            "created": now,
+            "updated": now,
+        }
+        async with self._writing() as connection:
+            made = await connection.execute(sa.insert(messages).values(values))
+            key_of_row = made.inserted_primary_key
+        assert key_of_row is not None  # every single insert has one
+        return int(key_of_row[0])
+
+    async def put_message(
+        self, case_id: str, person: str, key: str, body: Mapping[str, Any], now: float, *, ref: str | None = None
+    ) -> int:
+        """Amend the message that `key` names, or append it; its id. Without `ref` the earlier one stays."""
+        values = {
+            "case_id": case_id,
+            "person": person,
+            "key": key,
+            "ref": ref,
+            "body": body,
+            "created": now,
+            "updated": now,
+        }
+        change = self._insert(messages).values(values)
+        fresh = {"body": change.excluded.body, "updated": change.excluded.updated}
+        fresh["ref"] = sa.func.coalesce(change.excluded.ref, messages.c.ref)
+        found = sa.select(messages.c.id).where(messages.c.case_id == case_id, messages.c.key == key)
+        async with self._writing() as connection:
+            await connection.execute(change.on_conflict_do_update(index_elements=["case_id", "key"], set_=fresh))
+            return int((await connection.execute(found)).scalar_one())
+
+    async def message(self, case_id: str, key: str) -> MessageRow | None:
+        row = await self._row(sa.select(messages).where(messages.c.case_id == case_id, messages.c.key == key))
+        return MessageRow(**row) if row else None
+
+    async def messages_of(
+        self, person: str, *, case_id: str | None = None, after: int = 0, changed_since: float = 0.0, limit: int = 500
+    ) -> list[MessageRow]:
+        """A person's conversation, or one case of it, oldest first: the newest `limit` messages.
+
+        `after` leaves out ids up to this one; `changed_since` what was last added or amended before that time.
+        """
+        query = sa.select(messages).where(
+            messages.c.person == person, messages.c.id > after, messages.c.updated >= changed_since
+        )
+        if case_id is not None:
+            query = query.where(messages.c.case_id == case_id)
+        rows = await self._rows(query.order_by(messages.c.id.desc()).limit(limit))
+        return [MessageRow(**row) for row in reversed(rows)]
+
+    # Reports.
+
+    async def put_report(self, report: Report, lang: Lang, now: float, key: str | None = None) -> None:
+        """Store a case's report in place of an earlier one. `key` opens its page; without one an earlier key stays."""
+        await self.put_report_rows([report_row(report, lang, now, key)])
+
+    async def put_report_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Store what `bot.store.reports.report_row` made, all at once."""
+        async with self._writing() as connection:
+            await connection.execute(sa.text(PUT_REPORT), [dict(row) for row in rows])
+
+    async def report(self, case_id: str) -> KeptReport | None:
+        row = await self._row(sa.select(reports).where(reports.c.case_id == case_id))
+        return kept_report(row) if row else None
+
+    async def report_for(self, case_id: str, key: str) -> KeptReport | None:
+        """The report for whoever holds the key of its link; None as well where case or key are wrong."""
+        row = await self._row(sa.select(reports).where(reports.c.case_id == case_id))
+        if row is None or row["key_hash"] is None or not hmac.compare_digest(row["key_hash"], hash_of(key)):
+            return None
+        return kept_report(row)
+
+    async def revoke_key(self, case_id: str) -> None:
+        """End the link to a report's page."""
+        async with self._writing() as connection:
+            await connection.execute(sa.update(reports).where(reports.c.case_id == case_id).values(key_hash=None))
+
+    # Offers to type a secret.
+
+    async def add_offer(self, token: str, offer: Offer) -> None:
+        """Keep an offer under its token, of which only the hash is stored. The case must be stored."""
+        values = {"case_id": offer.case_id, "person": offer.person, "code": offer.code, "expires": offer.expires}
+        async with self._writing() as connection:
+            await connection.execute(sa.insert(offers).values(token_hash=hash_of(token), **values))
+
+    async def offer(self, token: str) -> Offer | None:
+        """The offer of a token, spent and expired ones too (see `Offer.open_at`). Spends nothing."""
+        row = await self._row(sa.select(offers).where(offers.c.token_hash == hash_of(token)))
+        return _offer(row) if row else None
+
+    async def spend_offer(self, token: str, now: float) -> Offer | None:
+        """Spend an offer: the first who asks gets it, everyone else None, as for an expired, killed or unknown one."""
+        mine = offers.c.token_hash == hash_of(token)
+        spend = sa.update(offers).where(mine, offers.c.spent.is_(None), offers.c.expires > now).values(spent=now)
+        async with self._writing() as connection:
+            if (await connection.execute(spend)).rowcount != 1:
+                return None
+            row = (await connection.execute(sa.select(offers).where(mine))).mappings().one()
+        return _offer(dict(row))
+
+    async def kill_offers(self, case_id: str, now: float) -> None:
+        """End every open offer of a case."""
+        kill = sa.update(offers).where(offers.c.case_id == case_id, offers.c.spent.is_(None)).values(spent=now)
+        async with self._writing() as connection:
+            await connection.execute(kill)
+
+    # People.
+
+    async def person(self, person: str) -> PersonRow | None:
+        row = await self._row(sa.select(people).where(people.c.id == person))
+        return PersonRow(**row) if row else None
+
+    async def put_person(self, person: PersonRow) -> None:
+        values = {"lang": person.lang, "state": person.state, "updated": person.updated}
+        change = self._insert(people).values(id=person.id, **values)
+        async with self._writing() as connection:
+            await connection.execute(change.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    # Upkeep.
+
+    async def expire(self, now: float, retention_days: float) -> dict[str, int]:
+        """Delete what is older than the retention, dead offers, old event ids and done effects; how many of each."""
+        async with self._writing() as connection:
+            counts = await delete_expired(connection, now, retention_days)
+        await self._shed_log()
+        return counts
+
+    async def erase(self, person: str) -> dict[str, int]:
+        """Delete everything that is kept of a person; how many of each. Nothing of it stays in SQLite's files."""
+        async with self._writing() as connection:
+            counts = await delete_person(connection, person)
+        await self._shed_log()
+        return counts
+
+    async def try_writing(self, now: float) -> None:
+        """Write and delete, each to the disk: finds a full disk and a lock, which `ping` does not."""
+        probe = f"write-test-{now}"
+        async with self._writing() as connection:
+            await self._once(connection, probe, now)
+        async with self._writing() as connection:
+            await connection.execute(sa.delete(events).where(events.c.id == probe))
+
+
+def _offer(row: Row) -> Offer:
+    return Offer(row["case_id"], row["person"], row["code"], row["expires"], row["spent"])

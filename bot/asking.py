@@ -7,7 +7,7 @@ from typing import Any
 from bot.core.advice import Circumstances, advise
 from bot.core.intake import InputError, evidence_of, read_account, read_domain, read_endpoint
 from bot.core.message import Reader
-from bot.core.model import SERVICES, Endpoint, Finding, Lang, Report, Request, Service, StepResult
+from bot.core.model import SERVICES, Endpoint, Finding, Lang, Report, Request, Service, StepResult, scenario_of
 from bot.core.report import endpoints_of
 from bot.core.wisdom import Wisdom
 
@@ -17,25 +17,24 @@ def read_request(options: Mapping[str, Any], lang: Lang) -> Request:
     domain = read_domain(options["domain"]) if options.get("domain") else None
     account = read_account(options["account"]) if options.get("account") else None
     endpoints: dict[Service, Endpoint] = {s: read_endpoint(options[s], s) for s in SERVICES if options.get(s)}
-    scenario = options.get("scenario")
-    return Request(domain, None if scenario in (None, "auto") else scenario, account, endpoints, lang)
+    return Request(domain, scenario_of(options.get("scenario")), account, endpoints, lang)
 
 
 def input_report(case: str, error: InputError, options: Mapping[str, Any], lang: Lang, wisdom: Wisdom) -> Report:
     """A report whose only step is the input that failed."""
     finding = Finding(error.code, wisdom.severities[error.code], evidence_of(error))
     step = StepResult("domain.input", "fail", (finding,), duration_ms=0)
-    scenario = options.get("scenario") if options.get("scenario") not in (None, "auto") else "manual"
+    scenario = scenario_of(options.get("scenario")) or "manual"
     return Report(
         case=case,
         domain=None,
         provider=None,
-        scenario=scenario,  # type: ignore[arg-type] - argparse and the form allow nothing else
+        scenario=scenario,
         verdict="fail",
         failing_step=step.id,
         cause=error.code,
         steps=(step,),
-        advice=advise((step,), Circumstances(str(scenario), lang), wisdom.catalogue),
+        advice=advise((step,), Circumstances(scenario, lang), wisdom.catalogue),
         attempts={},
         vantage=None,
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),

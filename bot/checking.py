@@ -68,7 +68,7 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
         return report, reader_for(wisdom, lang, report=report)
     progress = Progress(reader_for(wisdom, lang, request))
     with open_network(load_settings()) as network:
-        check = Check(case, request, wisdom, network, secret, True, progress.started, progress.finished)  # noqa: FBT003
+        check = Check(case, request, wisdom, network, secret, True, progress.started, progress.finished)
         try:
             report = await run(check)
         finally:

@@ -4,6 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.core.model import Lang
 
 LANGS = ("ja", "en", "zh")
 SCENARIOS = ("auto", "saas", "manual", "m365", "exchange", "member")
@@ -77,7 +81,7 @@ def _add_check(check: argparse.ArgumentParser) -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    lang = getattr(args, "lang", None) or locale_language()
+    lang: "Lang" = getattr(args, "lang", None) or locale_language()
     match args.command:
         case "explain":
             from bot.explaining import explain_command  # noqa: PLC0415
@@ -105,10 +109,13 @@ def _run(args: argparse.Namespace) -> int:
             return run_command(args.role)
 
 
-def locale_language() -> str:
+def locale_language() -> "Lang":
     """The language of the locale where it is one of ours, else Japanese."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(name)
-        if value:
-            return value[:2] if value[:2] in LANGS else "ja"
-    return "ja"
+    value = next((v for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(name))), "")
+    match value[:2]:
+        case "en":
+            return "en"
+        case "zh":
+            return "zh"
+        case _:
+            return "ja"

@@ -4,7 +4,21 @@ import sys
 from collections.abc import Callable
 from typing import TextIO
 
-from bot.core.message import Actions, Block, Buttons, Comparison, Fields, Form, Message, More, Reader, Steps, Text, Untrusted, mark
+from bot.core.message import (
+    Actions,
+    Block,
+    Buttons,
+    Comparison,
+    Fields,
+    Form,
+    Message,
+    More,
+    Reader,
+    Steps,
+    Text,
+    Untrusted,
+    mark,
+)
 from bot.core.model import StepResult
 
 MARKS = {"pass": "✓", "fail": "✗", "warn": "!", "unknown": "?", "skipped": "–", "running": "…"}
@@ -26,7 +40,10 @@ def _lines(block: Block, reader: Reader) -> list[str]:
         case Fields(rows=rows):
             return [f"  {name}: {value}" for name, value in rows]
         case Comparison(left=left, right=right, rows=pairs):
-            return [f"  {left} / {right}", *(f"  {'=' if same else '≠'} {name}: {a or '-'} / {b or '-'}" for name, a, b, same in pairs)]
+            return [
+                f"  {left} / {right}",
+                *(f"  {'=' if same else '≠'} {name}: {a or '-'} / {b or '-'}" for name, a, b, same in pairs),
+            ]
         case Steps(rows=rows):
             return ["", *(_path(service, marks) for service, marks in rows)]
         case Actions(title=title, who=who, actions=actions, links=links):

@@ -2,34 +2,36 @@
 
 Case, event id and effects are stored in one transaction (the effects are the outbox), so that a redelivered event has no
 second effect and a crash loses none. Two effects stay open for as long as they live: a run until its end was told, an
-offer to type a secret until it is over. What is open at the start of the process therefore tells what a crash cut off.
+offer to type a secret until it is over. What is open when a process starts therefore tells what a crash cut off.
 """
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from weakref import WeakValueDictionary
-
-import structlog
 
 from bot.core import speech
 from bot.core.case import Case, case_from_json, case_to_json
-from bot.core.codec import from_json, to_json
+from bot.core.codec import to_json
 from bot.core.dialogue import Abilities, Mind, advance
 from bot.core.events import (
     Amend,
     Effect,
     Event,
+    Expired,
     ForgetSecret,
     Interrupted,
     OfferSecret,
     Post,
+    SecretTaken,
     StartCheck,
     StopCheck,
     Whisper,
 )
-from bot.core.message import Message
+from bot.core.message import Button, Buttons, Message
 from bot.core.model import Report
 from bot.core.secret import Secret
 from bot.engine.check import Network
@@ -37,13 +39,13 @@ from bot.settings import Settings
 from bot.store.rows import CaseRow, StaleCase
 from bot.store.store import Store
 from bot.store.vault import Vault
-from handlers.delivery import Due, Lane
+from handlers.delivery import Due, Lane, due
 from handlers.offers import Offers
 from handlers.port import Port
 from handlers.runs import Orders, Runs
 
 _STALE_TRIES = 20
-_log = structlog.get_logger(__name__)
+_KEY_BYTES = 16
 
 
 class Conversation:
@@ -60,43 +62,46 @@ class Conversation:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._vault, self._mind, self._ports, self._clock = store, vault, mind, ports, clock
+        self._origin = settings.web.origin
         self._abilities = Abilities(secrets=settings.secret_entry != "off")
-        self.offers = Offers(store, settings.web.origin, settings.secrets.ttl, clock, self.handle)
-        self._runs = Runs(network, self._handle_all, self._keep)
+        self.offers = Offers(store, settings.secrets.ttl, clock, self._done, self._expired)
+        self._runs = Runs(network, mind, self._take, self._keep, self._done)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
-        self._seen = 0
-        """The last effect of the outbox that this process has taken up."""
+        self._open: set[int] = set()
+        """Effects that this process has taken up and that are not done."""
+        self._page_keys: dict[str, str] = {}
 
     async def start(self) -> None:
         """Go on where the last process ended: deliver what waits, say which runs were cut off, let offers run out."""
-        left = [_due(row) for row in await self._store.open_effects()]
-        self._seen = max((due.id for due in left), default=0)
-        for due in left:
-            match due.effect:
-                case StartCheck(run=run):
-                    await self.handle(f"interrupted:{due.case}:{run}", due.case, Interrupted(run))
-                    await self._done(due)
-                case _:
-                    await self._carry_out(due)
+        for row in await self._store.open_effects():
+            left = due(row)
+            self._open.add(left.id)
+            if isinstance(left.effect, StartCheck):
+                await self._interrupted(left, left.effect.run)
+            else:
+                await self._carry_out(left)
 
     async def stop(self, grace: float) -> None:
         """Let runs and messages end within `grace` seconds; what is left is taken up at the next start."""
         await self._runs.close(grace)
-        self.offers.close()
-        lanes = [lane for lane in self._lanes.values() if not lane.idle]
+        await self.offers.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                for lane in lanes:
-                    await lane.wait()
-        for lane in lanes:
-            lane.stop()
+                await self.settle()
+        for lane in self._lanes.values():
+            await lane.stop()
         self._vault.close()
+
+    async def settle(self) -> None:
+        """Until every message that is due was delivered."""
+        for lane in list(self._lanes.values()):
+            await lane.wait()
 
     async def handle(self, event_id: str, case: Case | str, event: Event, *, said: Message | None = None) -> bool:
         """Take an event of a case (a stored one by its id, or a new one) once; False where it was seen before.
 
-        `said` is how the surface shows what the person did; it is posted before the answer.
+        `said` is how the surface shows what the person did; it is posted before the answer. Raises StoreError.
         """
         first = (Post(f"said:{event_id}", said),) if said is not None else ()
         return await self._take(event_id, case, (event,), first)
@@ -108,26 +113,21 @@ class Conversation:
             secret.wipe()
             return False
         handle = self._vault.put(secret, offer.case_id, self._clock())
-        await self.handle(f"secret:{handle}", offer.case_id, self.offers.taken(handle))
-        return True
-
-    async def _handle_all(self, event_id: str, case: str, events: Sequence[Event]) -> bool:
-        return await self._take(event_id, case, events)
+        return await self.handle(f"secret:{handle}", offer.case_id, SecretTaken(handle))
 
     async def _take(
         self, event_id: str, case: Case | str, events: Sequence[Event], first: tuple[Effect, ...] = ()
     ) -> bool:
         name = case if isinstance(case, str) else case.id
-        async with self._lock(name):
+        async with self._locks.setdefault(name, asyncio.Lock()):
             for _ in range(_STALE_TRIES):
                 row = await self._store.case(name)
-                if row is None and isinstance(case, str):
-                    return False
                 known = case_from_json(row.state) if row is not None else case
-                assert isinstance(known, Case)
+                if isinstance(known, str):
+                    return False
                 after, effects = self._decide(known, events)
+                changed = _case_row(after, row, self._clock())
                 try:
-                    changed = _row(after, row, self._clock())
                     taken = await self._store.take(event_id, changed, [to_json(e) for e in (*first, *effects)])
                 except StaleCase:
                     continue  # another process was faster: decide again on what it made of the case
@@ -137,7 +137,7 @@ class Conversation:
         raise RuntimeError("a case was changed by others again and again")
 
     def _decide(self, case: Case, events: Iterable[Event]) -> tuple[Case, list[Effect]]:
-        """The dialogue's answer to events that came together; of several states of a message the last one stays."""
+        """The dialogue's answer to events that came together; of several states of a message only the last stays."""
         effects: list[Effect] = []
         for event in events:
             case, more = advance(case, event, self._mind, self._abilities)
@@ -145,35 +145,117 @@ class Conversation:
             effects = [e for e in effects if not (isinstance(e, Amend) and e.key in newer)] + list(more)
         return case, effects
 
-    def _lock(self, name: str) -> asyncio.Lock:
-        return self._locks.setdefault(name, asyncio.Lock())
-
     async def _take_up(self, case: str) -> None:
         """Carry out what this process has just stored for a case."""
         for row in await self._store.open_effects(case):
-            if row.id > self._last.get(case, 0):
-                self._last[case] = row.id
-                await self._carry_out(_due(row))
+            if row.id not in self._open:
+                self._open.add(row.id)
+                await self._carry_out(due(row))
 
-    async def _carry_out(self, due: Due) -> None:
+    async def _carry_out(self, task: Due) -> None:
         """What stays within the process happens at once; what is shown waits for its turn."""
-        match due.effect:
+        match task.effect:
             case StartCheck():
-                await self._begin(due, due.effect)
+                await self._begin(task, task.effect)
             case StopCheck(run=run):
-                self._runs.stop(due.case, run)
-                await self._done(due)
+                await self._runs.stop(task.case, run)
+                await self._done(task)
             case ForgetSecret():
-                self._vault.forget(due.case)
-                await self.offers.kill(due.case)
-                await self._done(due)
+                self._vault.forget(task.case)
+                await self.offers.kill(task.case)
+                await self._done(task)
             case _:
-                self._lane(due.case).add(due)
+                self._lane(task.case).add(task)
+
+    async def _begin(self, task: Due, start: StartCheck) -> None:
+        row = await self._store.case(task.case)
+        secret = self._vault.take(start.handle, self._clock()) if start.handle is not None else None
+        if row is not None:
+            self._runs.begin(Orders(task, start, case_from_json(row.state), secret))
 
     def _lane(self, case: str) -> Lane:
         for name in [name for name, lane in self._lanes.items() if lane.idle and name != case]:
             del self._lanes[name]
-        return self._lanes.setdefault(case, Lane(self._show, self._done))
+        return self._lanes.setdefault(case, Lane(self._show, self._shown))
 
-    async def _done(self, due: Due) -> None:
-        await self._store.effect_done(due.id, self._clock())
+    async def _done(self, task: Due) -> None:
+        await self._store.effect_done(task.id, self._clock())
+        self._open.discard(task.id)
+
+    async def _interrupted(self, task: Due, run: int) -> None:
+        await self.handle(f"interrupted:{task.id}", task.case, Interrupted(run))
+        await self._done(task)
+
+    async def _expired(self, task: Due) -> None:
+        await self.handle(f"expired:{task.id}", task.case, Expired())
+
+    async def _keep(self, orders: Orders, report: Report) -> None:
+        """Store a report with the key to its page; the key itself is in the person's message alone."""
+        key = self._page_keys[report.case] = secrets.token_urlsafe(_KEY_BYTES)
+        await self._store.put_report(report, orders.start.request.lang, self._clock(), key)
+
+    # What is shown.
+
+    async def _show(self, task: Due) -> None:
+        row = await self._store.case(task.case)
+        case = case_from_json(row.state) if row is not None else None
+        if case is None or (port := self._ports.get(case.surface)) is None:
+            return  # erased meanwhile, or a platform that was switched off
+        match task.effect:
+            case Post(key=key, message=message):
+                await self._post(port, case, key, message, await self._with_page(case, message))
+            case Amend(key=key, message=message):
+                await self._amend(port, case, key, message)
+            case Whisper(message=message):
+                await port.whisper(case, message)
+            case OfferSecret(key=key):
+                await self._offer(port, case, key, task)
+            case _:
+                raise AssertionError(type(task.effect))
+
+    async def _shown(self, task: Due) -> None:
+        if not isinstance(task.effect, OfferSecret):
+            await self._done(task)
+
+    async def _post(self, port: Port, case: Case, key: str, kept: Message, shown: Message) -> None:
+        """Show a message once. What is kept of it opens nothing; what is shown may hold a link that does."""
+        known = await self._store.message(case.id, key)
+        if known is not None and known.ref is not None:
+            return
+        await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock())
+        ref = await port.post(case, key, shown)
+        await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock(), ref=ref)
+
+    async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
+        known = await self._store.message(case.id, key)
+        await self._store.put_message(case.id, case.person, key, to_json(message), self._clock())
+        if known is not None and known.ref is not None:
+            await port.amend(case, key, known.ref, message)
+
+    async def _offer(self, port: Port, case: Case, key: str, task: Due) -> None:
+        known = await self._store.message(case.id, key)
+        if known is not None and known.ref is not None:
+            return self.offers.resume(task, case.person)
+        token, code = await self.offers.make(task, case.person)
+        wisdom = self._mind.wisdom(case.lang)
+        kept = speech.secret_offer(case, wisdom, code, None)
+        return await self._post(
+            port, case, key, kept, speech.secret_offer(case, wisdom, code, f"{self._origin}/s/{token}")
+        )
+
+    async def _with_page(self, case: Case, message: Message) -> Message:
+        """A report's message with the link to its page."""
+        if "verdict" not in message.data:
+            return message
+        key = self._page_keys.pop(case.id, None)
+        if key is None and (kept := await self._store.report(case.id)) is not None:
+            key = secrets.token_urlsafe(_KEY_BYTES)  # the one of before a crash is not known any more
+            await self._store.put_report(kept.report, kept.lang, kept.created, key)
+        label = self._mind.wisdom(case.lang).catalogue.texts["web"]["chat.full_report"]
+        link = Button("page", label, url=f"{self._origin}/r/{case.id}?k={key}")
+        return replace(message, blocks=(*message.blocks, Buttons((link,))))
+
+
+def _case_row(case: Case, before: CaseRow | None, now: float) -> CaseRow:
+    created, version = (before.created, before.version) if before is not None else (now, 0)
+    return CaseRow(case.id, case.person, case.surface, case.place, case_to_json(case), created, now, version)

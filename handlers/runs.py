@@ -7,52 +7,62 @@ from dataclasses import dataclass
 import structlog
 
 from bot.core.case import Case
+from bot.core.dialogue import Mind
 from bot.core.events import Event, Finished, Interrupted, StartCheck, StepDone
 from bot.core.model import Report, StepResult
 from bot.core.secret import Secret
-from bot.core.wisdom import Wisdom
 from bot.engine.check import Check, Network
 from bot.engine.run import run
 from bot.faults import own_fault
+from handlers.delivery import Due
 
 _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
-"""Takes an event id, a case id and events: what `Conversation` does with what happens in a run."""
+"""Takes an event id, a case id and events that happened in a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """One run: what is asked, by whom, and the secret where there is one."""
+    """One run: the effect that orders it, whose case it is, and the secret where there is one."""
 
-    case: Case
+    due: Due
     start: StartCheck
+    case: Case
     secret: Secret | None
 
 
 class Runs:
-    """`keep` stores a report before anybody is told of it."""
+    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended."""
 
-    def __init__(self, network: Network, tell: Tell, keep: Callable[[Orders, Report], Awaitable[None]]) -> None:
-        self._network, self._tell, self._keep = network, tell, keep
-        self._tasks: dict[tuple[str, int], asyncio.Task[None]] = {}
+    def __init__(
+        self,
+        network: Network,
+        mind: Mind,
+        tell: Tell,
+        keep: Callable[[Orders, Report], Awaitable[None]],
+        over: Callable[[Due], Awaitable[None]],
+    ) -> None:
+        self._network, self._mind, self._tell, self._keep, self._over = network, mind, tell, keep, over
+        self._tasks: dict[tuple[str, int], tuple[Orders, asyncio.Task[None]]] = {}
 
-    def begin(self, orders: Orders, wisdom: Wisdom) -> asyncio.Task[None]:
-        """Start a run; the task ends after its last event was told."""
+    def begin(self, orders: Orders) -> None:
+        """Start a run. Its secret is wiped at the end, whatever the end is."""
         name = (orders.case.id, orders.start.run)
-        task = asyncio.create_task(self._go_through(orders, wisdom))
-        self._tasks[name] = task
-        task.add_done_callback(lambda _: self._tasks.pop(name, None))
-        return task
+        task = asyncio.create_task(self._go_through(orders))
+        self._tasks[name] = (orders, task)
+        task.add_done_callback(lambda done: self._ended(name, done))
 
-    def stop(self, case: str, number: int) -> None:
+    async def stop(self, case: str, number: int) -> None:
         """Cancel a run; nothing of it is told any more."""
-        if (task := self._tasks.get((case, number))) is not None:
+        if (found := self._tasks.get((case, number))) is not None:
+            orders, task = found
             task.cancel()
+            await self._over(orders.due)
 
     async def close(self, grace: float) -> None:
         """Let runs end within `grace` seconds, then cut them off; the next start says that they were interrupted."""
-        tasks = list(self._tasks.values())
+        tasks = [task for _, task in self._tasks.values()]
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=grace)
             for task in left:
@@ -62,10 +72,17 @@ class Runs:
     def __len__(self) -> int:
         return len(self._tasks)
 
-    async def _go_through(self, orders: Orders, wisdom: Wisdom) -> None:
+    def _ended(self, name: tuple[str, int], task: asyncio.Task[None]) -> None:
+        self._tasks.pop(name, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("the end of a check could not be told", case=name[0], fault=own_fault(error))
+
+    async def _go_through(self, orders: Orders) -> None:
         name = f"run:{orders.case.id}:{orders.start.run}"
+        end: Event = Interrupted(orders.start.run)
         try:
-            end = await self._checked(orders, wisdom, name)
+            if orders.secret is not None or orders.start.handle is None:  # otherwise the secret was lost on the way
+                end = Finished(orders.start.run, await self._checked(orders, name))
         except Exception as error:  # noqa: BLE001 - the bot's own fault: the person is told so, and that it is not the server's
             _log.error("a check failed", case=orders.case.id, fault=own_fault(error))
             end = Interrupted(orders.start.run, own_fault=True)
@@ -73,22 +90,30 @@ class Runs:
             if orders.secret is not None:
                 orders.secret.wipe()
         await self._tell(f"{name}:end", orders.case.id, (end,))
+        await self._over(orders.due)
 
-    async def _checked(self, orders: Orders, wisdom: Wisdom, name: str) -> Finished:
+    async def _checked(self, orders: Orders, name: str) -> Report:
         steps: asyncio.Queue[StepResult | None] = asyncio.Queue()
         telling = asyncio.create_task(self._tell_steps(orders, name, steps))
-        start = orders.start
+        request = orders.start.request
+        check = Check(
+            orders.case.id,
+            request,
+            self._mind.wisdom(request.lang),
+            self._network,
+            orders.secret,
+            orders.case.admin,
+            on_step=steps.put_nowait,
+        )
         try:
-            check = Check(
-                orders.case.id, start.request, wisdom, self._network, orders.secret, orders.case.admin, on_step=steps.put_nowait
-            )
             report = await run(check)
             steps.put_nowait(None)
             await telling
         finally:
             telling.cancel()
+            await asyncio.wait([telling])
         await self._keep(orders, report)
-        return Finished(start.run, report)
+        return report
 
     async def _tell_steps(self, orders: Orders, name: str, steps: asyncio.Queue[StepResult | None]) -> None:
         """Tell of steps as they finish; those that finished meanwhile are told together. None is the end."""

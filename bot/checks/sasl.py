@@ -7,13 +7,15 @@ a connection whose peer was not verified.
 import base64
 import hashlib
 import hmac
+import re
 import secrets
 import stringprep
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.checks.link.stream import Stream, VerifiedStream
+from bot.core.model import Fault
 from bot.core.secret import Secret
 
 STRENGTH = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
@@ -31,6 +33,27 @@ def choose(offered: Sequence[str], refused: Sequence[str] = ()) -> str | None:
     return next((name for name in STRENGTH if name in offered and name not in refused), None)
 
 
+_NOT_TAKEN = (
+    r"(?:un|not (?:being )?)(?:supported|known|recogni[sz]ed|available|implemented|allowed|enabled)|invalid|disabled"
+)
+_MECHANISM = r"(?:mechanisms?|auth(?:entication)? (?:type|method|scheme)|sasl)"
+
+
+def speaks_of_mechanism(text: str) -> bool:
+    """Whether a refusal is about the mechanism and says nothing of the credentials."""
+    near = r"[^.;\n]{0,40}"
+    pattern = rf"(?:\b(?:{_NOT_TAKEN}|no such)\b{near}\b{_MECHANISM}\b|\b{_MECHANISM}\b{near}\b(?:{_NOT_TAKEN})\b)"
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+def speaks_of_command(text: str) -> bool:
+    """Whether a server says that it does not know the command itself."""
+    pattern = (
+        r"\b(?:un(?:known|recogni[sz]ed|supported|implemented)|invalid|bad) command\b|\bcommand (?:is )?(?:un|not )"
+    )
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
 class Exchange(Protocol):
     """One log-in's client side. `initial` is None where the server speaks first."""
 
@@ -39,10 +62,51 @@ class Exchange(Protocol):
     def respond(self, challenge: bytes) -> bytes: ...
 
 
-def exchange(mechanism: str, account: str, secret: Secret, stream: Stream) -> Exchange:
+class Dialogue:
+    """One exchange in base64, as IMAP, SMTP and POP3 carry it. `fault` says why it was cancelled by this side."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._unsent: bytes | None = None
+        self.fault = ""
+
+    def initial(self, room: int) -> bytes | None:
+        """The initial response where it takes less than `room` octets; otherwise it follows on the first request."""
+        first = self._exchange.initial()
+        coded = None if first is None else _coded(first)
+        if coded is not None and len(coded) >= room:
+            self._unsent, coded = coded, None
+        return coded
+
+    def respond(self, challenge: bytes) -> bytes:
+        """The answer to a challenge; `*` to cancel (RFC 4954, 4; RFC 9051, 6.2.2; RFC 5034, 4)."""
+        if self._unsent is not None and challenge in (b"", b"="):
+            unsent, self._unsent = self._unsent, None
+            return unsent
+        try:
+            return _coded(self._exchange.respond(base64.b64decode(challenge)))
+        except (SaslError, ValueError) as error:
+            self.fault = str(error) if isinstance(error, SaslError) else "a challenge that cannot be read"
+            return b"*"
+
+
+def fault_in(memory: Mapping[str, str]) -> Fault | None:
+    """Why this side cancelled the last exchange, as a fact: the server's words about that say nothing then."""
+    words = memory.get("sasl fault")
+    return Fault("malformed", "login", words) if words else None
+
+
+def _coded(response: bytes) -> bytes:
+    return base64.b64encode(response)
+
+
+def exchange(mechanism: str, account: str, secret: Secret, stream: Stream) -> Dialogue:
     """The client side of a mechanism. Raises TypeError for a stream that was not verified."""
     _demand_verified(stream)
-    password = secret.unwrap()
+    return Dialogue(_client(mechanism, account, secret.unwrap()))
+
+
+def _client(mechanism: str, account: str, password: str) -> Exchange:
     match mechanism:
         case "PLAIN":
             return _Plain(account, password)

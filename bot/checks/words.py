@@ -33,10 +33,13 @@ def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
     if facts.accepted:
         return []
     evidence: dict[str, Any] = {"server": facts.text, "mechanism": facts.mechanism, "offered": list(facts.mechanisms)}
+    if facts.fault is not None:
+        return [setting.finding("login.unrecognised", detail=facts.fault.detail, **evidence)]
     if facts.refused_mechanism:
         return [setting.finding("login.mechanism_unsupported", **evidence)]
     told = understand(facts.text, setting, "login", facts.mechanism)
-    code = told.code if told.code.startswith("login.") else "login.unrecognised"
-    return [
-        setting.finding(code, confidence=round(told.confidence, 2), alternatives=list(told.alternatives), **evidence)
-    ]
+    # Words that tell of another stage ("capability.auth_not_offered") stand among the alternatives only.
+    ranked = (told.code, *told.alternatives) if told.code != "none" else told.alternatives
+    code = next((code for code in ranked if code.startswith("login.")), "login.unrecognised")
+    others = [other for other in ranked if other != code]
+    return [setting.finding(code, confidence=round(told.confidence, 2), alternatives=others, **evidence)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bot.core.model import Advice, Endpoint, Finding, Link, StepResult
+from bot.core.model import Advice, Endpoint, Finding, Link, Service, StepResult
 
 MOST_AT_ONCE = 3
 """Pieces of advice that are shown before "more"."""
@@ -22,7 +22,7 @@ class Circumstances:
     provider: Mapping[str, Any] | None = None
     domain: str | None = None
     account: str | None = None
-    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _caution(code: str, service: str, circumstances: Circumstances) -> list[str]
 
 def _values(service: str, circumstances: Circumstances, catalogue: Catalogue) -> dict[str, str]:
     """What the placeholders of a service's advice stand for; a command that lacks a part of it is left out."""
-    where = circumstances.endpoints.get(service)
+    where = next((place for name, place in circumstances.endpoints.items() if name == service), None)
     provider = circumstances.provider
     values: dict[str, str | None] = {
         "domain": circumstances.domain,

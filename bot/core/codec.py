@@ -9,7 +9,8 @@ from bot.core import events, message, model
 _CLASSES = {
     cls.__name__: cls
     for cls in (
-        message.Text, message.Untrusted, message.Fields, message.Comparison, message.StepMark, message.Steps, message.Actions, message.More,
+        message.Text, message.Untrusted, message.Fields, message.Comparison, message.StepMark, message.Steps,
+        message.Actions, message.More,
         message.Button, message.Buttons, message.Input, message.Form, message.Message, model.Link, model.Endpoint,
         model.Request, events.Post, events.Amend, events.Whisper, events.OfferSecret, events.StartCheck,
         events.StopCheck, events.ForgetSecret,

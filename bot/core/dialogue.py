@@ -30,7 +30,7 @@ from bot.core.events import (
 )
 from bot.core.intake import InputError, read_account, read_domain, read_endpoint
 from bot.core.mailprogram import ProgramSettings, read_program
-from bot.core.model import SERVICES, Endpoint, Lang, Request, Service
+from bot.core.model import SERVICES, Endpoint, Lang, Request, Service, scenario_of
 from bot.core.report import endpoints_of
 from bot.core.understanding import Understanding, understand
 from bot.core.wisdom import Wisdom
@@ -51,7 +51,7 @@ class Abilities:
     secrets: bool = True
 
 
-def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = Abilities()) -> Outcome:  # noqa: B008 - frozen
+def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = Abilities()) -> Outcome:
     """The case after the event, and what is to be done. Nothing else happens here."""
     after, effects = _react(case, event, mind, abilities)
     return _numbered(after, effects)
@@ -87,7 +87,8 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
 
 def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
     """Messages without a number of their own get the next one of the case, so that each is a message of its own."""
-    said, numbered = case.said, []
+    said = case.said
+    numbered: list[Effect] = []
     for effect in effects:
         if isinstance(effect, Post | OfferSecret) and ":" not in effect.key:
             said += 1
@@ -244,8 +245,8 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
             return _start(replace(case, endpoints={**case.endpoints, **case.program}, offered=False), None, mind)
         case ["servers"]:
             return case, (Post("servers", speech.ask_servers(case, wisdom, {})),)
-        case ["choose", "scenario", ("saas" | "manual" | "m365" | "exchange" | "member") as scenario]:
-            return _go_on(case, replace(case, scenario=scenario), mind, abilities)
+        case ["choose", "scenario", name]:
+            return _go_on(case, replace(case, scenario=scenario_of(name)), mind, abilities)
         case _:
             return case, ()
 
@@ -290,8 +291,8 @@ def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[Inp
                 account = read_account(typed)
             elif name in SERVICES:
                 endpoints[name] = read_endpoint(typed, name)
-            elif name == "scenario" and typed in ("saas", "manual", "m365", "exchange", "member"):
-                scenario = typed
+            elif name == "scenario":
+                scenario = scenario_of(typed) or scenario
         except InputError as error:
             errors.append(error)
     if domain is None and account is not None and "@" in account and not errors:

@@ -67,7 +67,7 @@ def read_address(typed: str) -> str:
 
 
 def read_account(typed: str) -> str:
-    """A log-in name: a mail address, DOMAIN\\user, login.domain\\user@mail.domain, or a plain user name.
+    r"""A log-in name: a mail address, DOMAIN\user, login.domain\user@mail.domain, or a plain user name.
 
     Raises InputError (input.address_invalid) for what can be none of them.
     """

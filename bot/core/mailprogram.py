@@ -1,4 +1,4 @@
-"""The settings of a mail program that works, read from what people paste: lines off the screen, autoconfig, mobileconfig.
+"""The settings of a mail program that works, from what people paste: lines off the screen, autoconfig, mobileconfig.
 
 Pure. Outlook, Foxmail, Thunderbird and Apple Mail, in Japanese, English and Chinese.
 """
@@ -14,6 +14,14 @@ from bot.core.model import DEFAULT_PORTS, SERVICES, Endpoint, Service
 
 Protection = Literal["tls", "starttls", "none"]
 _MAX_TEXT = 200_000
+_KINDS: Mapping[str, Service] = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}
+_PROTECTIONS: Mapping[str, Protection] = {
+    "SSL": "tls",
+    "STARTTLS": "starttls",
+    "TLS": "starttls",
+    "PLAIN": "none",
+    "NONE": "none",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +68,20 @@ def _autoconfig(text: str) -> ProgramSettings | None:
     servers: dict[Service, Setting] = {}
     user = None
     for server in (*root.iter("incomingServer"), *root.iter("outgoingServer")):
-        kind = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}.get(server.get("type", ""))
+        kind = _KINDS.get(server.get("type", "").lower())
         setting = _setting(server.findtext("hostname"), server.findtext("port"), server.findtext("socketType"))
         if kind and setting:
-            servers.setdefault(kind, setting)  # type: ignore[arg-type]
+            servers.setdefault(kind, setting)
             user = user or server.findtext("username")
     for protocol in root.iter():
         name = protocol.tag.rpartition("}")[2]
         if name == "Protocol":
             texts = {child.tag.rpartition("}")[2]: child.text for child in protocol}
-            kind = {"IMAP": "imap", "POP3": "pop", "SMTP": "smtp"}.get(texts.get("Type") or "")
-            setting = _setting(texts.get("Server"), texts.get("Port"), "SSL" if texts.get("SSL") == "on" else texts.get("Encryption"))
+            kind = _KINDS.get((texts.get("Type") or "").lower())
+            protection = "SSL" if texts.get("SSL") == "on" else texts.get("Encryption")
+            setting = _setting(texts.get("Server"), texts.get("Port"), protection)
             if kind and setting:
-                servers.setdefault(kind, setting)  # type: ignore[arg-type]
+                servers.setdefault(kind, setting)
                 user = user or texts.get("LoginName")
     return ProgramSettings(servers, user)
 
@@ -102,11 +111,15 @@ def _mail_payload(payload: Mapping[str, Any]) -> ProgramSettings | None:
         protection = "SSL" if payload.get(f"{prefix}UseSSL") else "none"
         setting = _setting(payload.get(f"{prefix}HostName"), payload.get(f"{prefix}PortNumber"), protection)
         if setting:
-            servers[service] = setting  # type: ignore[index]
+            servers[service] = setting
     return ProgramSettings(servers, payload.get("IncomingMailServerUsername"))
 
 
-_HOST = re.compile(r"(?<![\w@.-])((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]|\d{1,3}(?:\.\d{1,3}){3})(?::(\d{2,5}))?(?![\w@.-]|\.\w)", re.IGNORECASE)
+_HOST = re.compile(
+    r"(?<![\w@.-])((?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]|\d{1,3}(?:\.\d{1,3}){3})"
+    r"(?::(\d{2,5}))?(?![\w@.-]|\.\w)",
+    re.IGNORECASE,
+)
 _ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _SECTION: tuple[tuple[Service | Literal["incoming"], re.Pattern[str]], ...] = (
     ("smtp", re.compile(r"(?i)smtp|送信|outgoing|发件|發件|发送|寄件|外发")),
@@ -114,12 +127,21 @@ _SECTION: tuple[tuple[Service | Literal["incoming"], re.Pattern[str]], ...] = (
     ("pop", re.compile(r"(?i)pop3?\b")),
     ("incoming", re.compile(r"(?i)受信|incoming|收件|接收|收信")),
 )
-_PORT = re.compile(r"(?i)(?:ポート(?:番号)?|\bport(?: number)?|端口(?:号)?|連接埠|埠)\s*(?:[(（].*?[)）])?\s*[:：=は为]?\s*(\d{2,5})")
+_PORT = re.compile(
+    r"(?i)(?:ポート(?:番号)?|\bport(?: number)?|端口(?:号)?|連接埠|埠)\s*(?:[(（].*?[)）])?\s*[:：=は为]?\s*(\d{2,5})"
+)
 _BARE_PORT = re.compile(r"(?<![\d.])(993|143|465|587|995|110|25|2525)(?![\d.])")
-_USER = re.compile(r"(?i)(?:ユーザー?\s*名|アカウント名|ログイン\s*(?:名|ID)|user\s*name|username|login(?: name)?|account(?: name)?|用户名|帐号|账号|使用者名稱)\s*[:：=]?\s*([^\s,、;；]+)")
+_USER = re.compile(
+    r"(?i)(?:ユーザー?\s*名|アカウント名|ログイン\s*(?:名|ID)|user\s*name|login(?: name)?|account(?: name)?"
+    r"|用户名|帐号|账号|使用者名稱)\s*[:：=]?\s*([^\s,、;；]+)"
+)
+_UNPROTECTED = re.compile(
+    r"(?i)(?:ssl|tls|暗号化|encryption|security|セキュリティ|加密)[^\n]{0,24}"
+    r"(?:なし|無効|使用しない|none|off\b|disabled|\bno\b|无|不使用|未启用|关闭)|暗号化なし|平文|unencrypted|不加密"
+)
 _PROTECTION: tuple[tuple[Protection, re.Pattern[str]], ...] = (
     ("starttls", re.compile(r"(?i)start\s*tls")),
-    ("none", re.compile(r"(?i)(?:ssl|tls|暗号化|encryption|security|セキュリティ|加密)[^\n]{0,24}(?:なし|無効|使用しない|none|off\b|disabled|\bno\b|无|不使用|未启用|関闭|关闭)|暗号化なし|平文|unencrypted|不加密")),
+    ("none", _UNPROTECTED),
     ("tls", re.compile(r"(?i)ssl|tls|暗号化|加密")),
 )
 
@@ -141,7 +163,7 @@ def _lines(text: str) -> ProgramSettings | None:
         if host and current and (named or current not in servers):
             servers.setdefault(current, Setting(host[1].lower(), int(host[2]) if host[2] else None))
         if current in servers:
-            servers[current] = _completed(servers[current], part, after=host)  # type: ignore[index]
+            servers[current] = _completed(servers[current], part, after=host)
     told = sum(setting.port is not None or setting.protection is not None for setting in servers.values())
     return ProgramSettings(servers, user) if told and len(parts) > 1 else None
 
@@ -157,13 +179,11 @@ def _setting(host: object, port: object, protection: object) -> Setting | None:
     if not isinstance(host, str) or not host.strip():
         return None
     number = int(str(port)) if port is not None and str(port).strip().isdecimal() else None
-    word = str(protection or "").upper()
-    kind: Protection | None = "starttls" if word in ("STARTTLS", "TLS") else "tls" if word == "SSL" else "none" if word in ("PLAIN", "NONE") else None
     try:
         read_endpoint(f"{host.strip()}:{number or 993}", "imap")
     except InputError:
         return None
-    return Setting(host.strip().lower(), number, kind)
+    return Setting(host.strip().lower(), number, _PROTECTIONS.get(str(protection or "").upper()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +197,10 @@ class Difference:
     same: bool
 
 
-def compare(settings: ProgramSettings, endpoints: Mapping[Service, Endpoint], account: str | None) -> tuple[Difference, ...]:
-    """What the migration was told beside what the mail program has. Values that one side lacks are compared with nothing."""
+def compare(
+    settings: ProgramSettings, endpoints: Mapping[Service, Endpoint], account: str | None
+) -> tuple[Difference, ...]:
+    """What the migration was told beside what the mail program has. A missing value differs."""
     rows: list[Difference] = []
     for service in SERVICES:
         theirs, ours = settings.servers.get(service), endpoints.get(service)

@@ -1,4 +1,4 @@
-"""Reports to platform-neutral messages. Every surface renders the same blocks; foreign words travel as `Untrusted` only."""
+"""Reports to platform-neutral messages. Every surface renders the same blocks; foreign words travel as `Untrusted`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -156,15 +156,15 @@ _EVIDENCE_ROWS = (
 
 
 def report_message(report: Report, reader: Reader, buttons: Iterable[Button] = ()) -> Message:
-    """The report as people read it: what fails in one line, why, the server's words, what to do, the path, what was not tested."""
+    """The report as people read it: what fails, why, the server's words, the path, what to do, what was not tested."""
     headline = _headline(report, reader)
     blocks: list[Block] = [Text(headline, "title")]
     failing = _step(report, report.failing_step) or _first(report, "unknown") or _first(report, "warn")
     finding = _worst(failing) if failing else None
     if failing is not None and finding is not None:
-        title, why = words_of(finding.code, failing.id.partition(".")[0], reader.circumstances, reader.catalogue)
+        _, why = words_of(finding.code, failing.id.partition(".")[0], reader.circumstances, reader.catalogue)
         blocks += [Text(why), *_evidence(failing, finding, reader)]
-    blocks += [_others(report, failing, finding, reader)] if _other_findings(report, failing, finding) else []
+    blocks += _others(report, finding, reader)
     blocks.append(Steps(_rows(report, reader)))
     blocks += _advice(report.advice, reader)
     blocks += [Text(line, "note") for line in _notes(report, reader)]
@@ -232,26 +232,15 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _other_findings(
-    report: Report, failing: StepResult | None, shown: Finding | None
-) -> list[tuple[StepResult, Finding]]:
-    return [
-        (step, finding)
-        for step in report.steps
-        for finding in step.findings
-        if finding is not shown
-        and (finding.code, finding.severity) != (getattr(shown, "code", None), getattr(shown, "severity", None))
-    ]
-
-
-def _others(report: Report, failing: StepResult | None, shown: Finding | None, reader: Reader) -> Text:
-    lines = []
-    for step, finding in _other_findings(report, failing, shown):
-        title, _ = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)
-        lines.append(
-            reader.word("also_found", service=reader.service(step.id), stage=reader.label(step.id), title=title)
-        )
-    return Text("\n".join(dict.fromkeys(lines)))
+def _others(report: Report, shown: Finding | None, reader: Reader) -> list[Block]:
+    """What else was found, a line each; the same cause at another service is a line too."""
+    lines: dict[str, None] = {}
+    for step, finding in [(s, f) for s in report.steps for f in s.findings]:
+        if finding is not shown:
+            title, _ = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)
+            where = {"service": reader.service(step.id), "stage": reader.label(step.id)}
+            lines[reader.word("also_found", title=title, **where)] = None
+    return [Text("\n".join(lines))] if lines else []
 
 
 def _rows(report: Report, reader: Reader) -> tuple[tuple[str, tuple[StepMark, ...]], ...]:

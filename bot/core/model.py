@@ -14,10 +14,21 @@ Lang = Literal["ja", "en", "zh"]
 
 SERVICES: tuple[Service, ...] = ("imap", "smtp", "pop")
 LANGS: tuple[Lang, ...] = ("ja", "en", "zh")
+SCENARIOS: tuple[Scenario, ...] = ("saas", "manual", "m365", "exchange", "member")
 DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995}
 
 STARTTLS_PORTS = frozenset({25, 110, 143, 587, 2525})
 """Ports that begin in plain text and are raised to TLS; every other port speaks TLS from the first byte."""
+
+
+def scenario_of(text: str | None) -> Scenario | None:
+    """The scenario of that name; None for `auto` and everything else."""
+    return next((scenario for scenario in SCENARIOS if scenario == text), None)
+
+
+def lang_of(text: str | None) -> Lang | None:
+    """The language of that code, None where it is none of ours."""
+    return next((lang for lang in LANGS if lang == text), None)
 
 
 def security_of(port: int) -> Security:
@@ -151,7 +162,7 @@ class CertificateFacts:
 
 @dataclass(frozen=True, slots=True)
 class TlsFacts:
-    """The outcome of the strict handshake. `verify_code` is OpenSSL's (0: ok); None where the handshake itself failed."""
+    """The outcome of the strict handshake. `verify_code` is OpenSSL's (0: ok); None where the handshake failed."""
 
     at: float
     verify_code: int | None
@@ -165,7 +176,7 @@ class TlsFacts:
     completed: bool | None = None
     """Whether the chain verifies once `fetched` is added."""
     tolerant: str | None = None
-    """What a handshake without any demands agreed on (version and cipher); None where that failed too or was not tried."""
+    """What a handshake without any demands agreed on: version and cipher. None where that failed or was not tried."""
     tolerant_version: str | None = None
 
 

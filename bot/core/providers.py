@@ -57,7 +57,7 @@ def find_by_domain(directory: Mapping[str, Provider], domain: str) -> Match | No
 
 
 def find_by_mx(directory: Mapping[str, Provider], hosts: Sequence[str]) -> Match | None:
-    """The provider behind a list of MX hosts, best first: an exact name beats a suffix, a suffix beats an expression."""
+    """The provider behind MX hosts, best first: an exact name beats a suffix, a suffix beats an expression."""
     for host in hosts:
         ranked = sorted(
             (
@@ -112,7 +112,7 @@ def _match(pattern: str, host: str) -> tuple[int, int] | None:
 
 
 def _tail(pattern: str) -> str:
-    """The literal end of an expression such as `^mx[0-9]\\.example\\.jp$`: looked at first, since compiling is slow."""
+    r"""The literal end of an expression such as `^mx[0-9]\.example\.jp$`: looked at first, since compiling is slow."""
     if not pattern.endswith("$"):
         return ""
     end = re.search(r"(?:[a-z0-9-]|\\[.-])*\$$", pattern)

@@ -29,13 +29,11 @@ from bot.core.refusal import NOT_A_FAILURE, UNRECOGNISED, Context, explain
 from bot.core.report import endpoints_of
 from bot.core.wisdom import Wisdom
 
-_SCENARIO_CHOICES = ("saas", "manual", "m365", "exchange", "member")
-
 
 def reader(case: Case, wisdom: Wisdom, report: Report | None = None) -> Reader:
     """The words for a case, with its own host names filled in."""
     provider = _provider(case, wisdom, report)
-    endpoints: dict[str, Any] = {**case.endpoints, **(endpoints_of(report) if report else {})}
+    endpoints = {**case.endpoints, **(endpoints_of(report) if report else {})}
     scenario = (report.scenario if report else None) or case.scenario or "manual"
     return Reader(wisdom.catalogue, Circumstances(scenario, case.lang, provider, case.domain, case.account, endpoints))
 
@@ -116,8 +114,8 @@ def explained(text: str, case: Case, wisdom: Wisdom) -> Message | None:
     ]
     if others:
         blocks.append(Text(told.word("explain.alternatives", others=told.word("comma").join(others)), "note"))
-    for entry in advice_for_code(found.code, "imap", told.circumstances, told.catalogue)[:2]:
-        blocks.append(Actions(entry.title, told.word(f"who.{entry.who}"), entry.actions, entry.links))
+    advice = advice_for_code(found.code, "imap", told.circumstances, told.catalogue)[:2]
+    blocks += [Actions(entry.title, told.word(f"who.{entry.who}"), entry.actions, entry.links) for entry in advice]
     if case.domain or case.endpoints:
         blocks.append(Buttons((Button("run", told.word("button.check", subject=subject(case)), primary=True),)))
     else:
@@ -203,7 +201,10 @@ def compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Message:
     table = Comparison(
         told.word("compare.migration"),
         told.word("compare.program"),
-        tuple((_row_label(row, told), _shown(row, row.migration, told), _shown(row, row.program, told), row.same) for row in rows),
+        tuple(
+            (_row_label(row, told), _shown(row, row.migration, told), _shown(row, row.program, told), row.same)
+            for row in rows
+        ),
     )
     notes: list[Block] = [Text(told.word("talk.compared.strict"), "note")]
     if any(row.field == "protection" and row.program == "none" for row in rows):

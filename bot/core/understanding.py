@@ -1,4 +1,4 @@
-"""What a person's free text says: domain, account, servers, a pasted error, a wish, or a secret that does not belong there."""
+"""What a free text says: domain, account, servers, a pasted error, a wish, or a secret that does not belong there."""
 
 import re
 from collections.abc import Mapping
@@ -11,9 +11,14 @@ from bot.core.model import Endpoint, Lang, Scenario, Service
 Wish = Literal["help", "cancel", "recheck", "history", "yes", "no"]
 
 _LABEL = re.compile(
-    r"(?i)(?<![\w-])(?:(?:my|the)\s+)?(?:pass(?:word|wd|code|phrase)?|pwd|pw|app[ -]?password|secret|パスワード|ﾊﾟｽﾜｰﾄﾞ|暗証番号|認証コード|密码|密碼|口令|授权码|授權碼)"
-    r"\s*(?:is\s*)?[:：=＝]\s*(\S.*)"
+    r"(?i)(?<![\w-])(?:(?:my|the)\s+)?(?:pass(?:word|wd|code|phrase)?|pwd|pw|app[ -]?password|secret"
+    r"|パスワード|ﾊﾟｽﾜｰﾄﾞ|暗証番号|認証コード|密码|密碼|口令|授权码|授權碼)\s*(?:is\s*)?[:：=＝]\s*(\S.*)"
 )
+_COMMANDS = re.compile(
+    r"(?im)(?<=\bLOGIN )\s*(?:\"[^\"]*\"|\S+@\S+)\s+\S.*$|(?<=\bAUTHENTICATE )\s*[A-Z0-9-]+\s+\S+$"
+    r"|(?<=\bAUTH )\s*(?:PLAIN|LOGIN)\s+\S+$|(?<=^PASS )\s*\S.*$|--?(?:password|pass|secret)\d?[ =]\s*\S+"
+)
+"""Log-in commands of protocols and tools, as they stand in the logs that people paste, with what follows them."""
 _WISHES: Mapping[Wish, frozenset[str]] = {
     "help": frozenset({"help", "?", "？", "ヘルプ", "使い方", "帮助", "幫助", "用法", "怎么用"}),
     "cancel": frozenset({"cancel", "stop", "quit", "キャンセル", "中止", "やめる", "終了", "取消", "停止", "结束"}),
@@ -54,7 +59,7 @@ _SERVER_HINTS: tuple[tuple[Service, re.Pattern[str]], ...] = (
     ("pop", re.compile(r"(?i)^pop3?[.-]|:(?:995|110)$")),
 )
 _ERROR = re.compile(
-    r"(?i)(?:^|[\s\"'「:])(?:NO|BAD|BYE)\s+\S|\[[A-Z]{4,}\]|\b[45]\d\d[ -][45]\.\d{1,3}\.\d|\b[45]\d\d[ -]\S|-ERR\b|AADSTS\d|0x8\d{7}"
+    r"(?i)(?:^|[\s\"'「:])(?-i:NO|BAD|BYE)\s+\S|\[[A-Z]{4,}\]|\b[45]\d\d[ -]\S|-ERR\b|AADSTS\d|0x8\d{7}"
     r"|\b(?:error|failed|failure|denied|refused|invalid credentials|unable to|timed? ?out|certificate verify)\b"
     r"|エラー|認証に失敗|認証できません|失敗しました|拒否されました|错误|失败|拒绝|無法|无法登录"
 )
@@ -92,8 +97,8 @@ def understand(text: str, *, offered: bool = False, domain: str | None = None) -
 
 
 def without_secrets(text: str) -> tuple[str, bool]:
-    """The text without what follows a password's label and a colon, to the end of its line; and whether there was any."""
-    clean = _LABEL.sub("", text)
+    """The text without what follows a password's label and a colon, or a log-in command; and whether there was any."""
+    clean = _COMMANDS.sub("", _LABEL.sub("", text))
     return clean.strip(), clean != text
 
 

@@ -173,7 +173,7 @@ def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report
     steps = (*walk.domain_steps, *(step for chain in chains for step in chain.results))
     failing, cause = failure_of(steps)
     provider = walk.match.provider if walk.match else None
-    endpoints: dict[str, Endpoint] = {chain.service: chain.line.endpoint for chain in chains}
+    endpoints: dict[Service, Endpoint] = {chain.service: chain.line.endpoint for chain in chains}
     scenario = request.scenario or _scenario(request.endpoints, walk.match)
     lang = request.lang
     circumstances = Circumstances(scenario, lang, provider, request.domain, request.account, endpoints)

@@ -42,13 +42,19 @@ class Database:
         """INSERT with ON CONFLICT, which both databases have and SQLAlchemy spells by dialect."""
         return sqlite.insert(table) if self.place.path is not None else postgresql.insert(table)
 
-    async def _shed_log(self) -> None:
-        """SQLite overwrites what is deleted (secure_delete), but its log still has the pages as they were."""
+    async def _shed(self, *, thoroughly: bool) -> None:
+        """Remove what was deleted from SQLite's files.
+
+        It overwrites what it deletes (secure_delete), but its log has the pages as they were, and a page that was split
+        or joined may keep a copy in a gap: those go only when the file is written anew, which holds writers up.
+        """
         if self.place.path is None:
             return
+        statements = ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
         with faults_in_words(self.place.shown):
             async with self._engine.execution_options(**BARE).connect() as connection:
-                await connection.execute(sa.text("PRAGMA wal_checkpoint(TRUNCATE)"))
+                for statement in statements if thoroughly else statements[1:]:
+                    await connection.execute(sa.text(statement))
 
     async def ping(self) -> None:
         """Ask the database something. Raises StoreError where it does not answer."""

@@ -247,14 +247,14 @@ class Store(Database):
         """Delete what is older than the retention, dead offers, old event ids and done effects; how many of each."""
         async with self._writing() as connection:
             counts = await delete_expired(connection, now, retention_days)
-        await self._shed_log()
+        await self._shed(thoroughly=False)
         return counts
 
     async def erase(self, person: str) -> dict[str, int]:
         """Delete everything that is kept of a person; how many of each. Nothing of it stays in SQLite's files."""
         async with self._writing() as connection:
             counts = await delete_person(connection, person)
-        await self._shed_log()
+        await self._shed(thoroughly=True)
         return counts
 
     async def try_writing(self, now: float) -> None:

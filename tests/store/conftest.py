@@ -23,16 +23,16 @@ def a_case(case_id: str = "K7QF-2M", person: str = "web:ann", now: float = 1000.
 
 
 def a_report(case_id: str = "K7QF-2M", words: str = "認証に失敗しました \x00 \ud800") -> Report:
-    finding = Finding("login.bad_credentials", "fail", {"server": words, "alternatives": ["login.disabled"]})
+    finding = Finding("login.wrong_credentials", "fail", {"server": words, "alternatives": ["login.protocol_disabled"]})
     step = StepResult(
         "imap.login", "fail", (finding,), "imap.example.jp:993", duration_ms=12.5, notes={"tried": ["PLAIN"]}
     )
     skipped = StepResult("imap.mailbox", "skipped", skipped_because="imap.login")
     advice = Advice(
-        "login.bad_credentials", "確認", ("入力する",), "member", (Link("例", "https://example.jp/", "ja"),)
+        "login.wrong_credentials", "確認", ("入力する",), "member", (Link("例", "https://example.jp/", "ja"),)
     )
     return Report(
-        case_id, "example.jp", None, "manual", "fail", "imap.login", "login.bad_credentials", (step, skipped), (advice,),
+        case_id, "example.jp", None, "manual", "fail", "imap.login", "login.wrong_credentials", (step, skipped), (advice,),
         {"imap": 1}, "192.0.2.1", "2026-11-24T01:02:03.000+00:00", 345.6,
     )  # fmt: skip
 

@@ -1,6 +1,7 @@
 """The terminal's short way to the store: the same rows, without SQLAlchemy once the schema is there."""
 
 import contextlib
+import json
 import sqlite3
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.report import report_to_json
 from bot.store.keeping import GROUP, Keeping, keep_report
 from bot.store.migrations import REVISION
 from bot.store.place import ROOT
@@ -15,19 +17,19 @@ from bot.store.store import open_store
 from tests.store.conftest import URL, a_report, bytes_of
 
 _KEEP = """
-import sys
+import json, sys
 from pathlib import Path
 from bot.store.keeping import keep_report
-from tests.store.conftest import URL, a_report
-for name in [name for name in sys.modules if name.partition(".")[0] in ("sqlalchemy", "alembic")]:
-    del sys.modules[name]
-print(keep_report(URL, a_report(sys.argv[2]), "en", root=Path(sys.argv[1])), "sqlalchemy" in sys.modules)
+from bot.core.report import report_from_json
+report = report_from_json(json.load(sys.stdin))
+print(keep_report(sys.argv[2], report, "en", root=Path(sys.argv[1])), "sqlalchemy" in sys.modules)
 """
 
 
 def _keep(root: Path, case_id: str) -> str:
-    command = [sys.executable, "-W", "error", "-c", _KEEP, str(root), case_id]
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+    command = [sys.executable, "-W", "error", "-c", _KEEP, str(root), URL]
+    report = json.dumps(report_to_json(a_report(case_id)))
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, input=report).stdout.strip()
 
 
 def test_the_first_report_makes_the_store_and_the_next_ones_need_no_sqlalchemy(tmp_path: Path) -> None:

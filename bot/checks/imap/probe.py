@@ -1,7 +1,7 @@
 """IMAP, one function a step: greeting, STARTTLS, capabilities, log-in. Each returns facts and no verdict."""
 
-import base64
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from bot.checks import sasl
 from bot.checks.imap import wire
@@ -14,15 +14,9 @@ from bot.core.secret import Secret
 
 MAX_LITERAL = 1024 * 1024
 _MAX_REPLIES = 200
-_TRY_ANOTHER = (
-    "UNSUPPORTED",
-    "NOT SUPPORTED",
-    "UNKNOWN AUTH",
-    "UNRECOGNIZED",
-    "UNRECOGNISED",
-    "INVALID MECHANISM",
-    "MECHANISM NOT",
-)
+_COMMAND = "LOGIN command"
+_ROOM = 4096
+"""Octets of an initial response that goes with its command; servers take lines of 8192 (RFC 7162, 4)."""
 
 
 async def read_reply(stream: Stream, tag: str, timeout: float) -> wire.Reply:
@@ -139,34 +133,31 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     words: tuple[str, ...] = line.memory["capabilities"]
     offered = tuple(word.removeprefix("AUTH=") for word in words if word.startswith("AUTH="))
     refused: list[str] = []
-    attempts = 0
+    said = ""
     while True:
         mechanism = sasl.choose(offered, refused)
-        if mechanism is None and "LOGINDISABLED" not in words:
-            reply, text = await _login_command(line, account, secret)
-            mechanism = "LOGIN command"
-        elif mechanism is not None:
+        if mechanism is not None:
             reply, text = await _authenticate(line, mechanism, account, secret)
+        elif "LOGINDISABLED" not in words:
+            mechanism = _COMMAND
+            reply, text = await _login_command(line, account, secret)
         else:
-            return LoginReply(
-                False, refused[-1], line.memory.get("login text", ""), attempts, offered, refused_mechanism=True
-            )
-        attempts += 1
+            return LoginReply(False, refused[-1] if refused else "", said, 0, offered, refused_mechanism=True)
         unsupported = _mechanism_refused(reply)
-        if not unsupported or mechanism == "LOGIN command":
+        if not unsupported or mechanism == _COMMAND:
             _remember(line, reply)
-            return LoginReply(reply.status == "OK", mechanism, text, attempts, offered, unsupported)
-        attempts -= 1
+            return LoginReply(
+                reply.status == "OK", mechanism, text, 1, offered, unsupported, sasl.fault_in(line.memory)
+            )
         refused.append(mechanism)
-        line.memory["login text"] = text
+        said = text
 
 
 def _mechanism_refused(reply: wire.Tagged) -> bool:
-    """Whether the server speaks of the mechanism and not of the credentials. BAD means that it did not understand."""
+    """Whether the server speaks of the mechanism, or knows no AUTHENTICATE, and says nothing of the credentials."""
     if reply.status == "OK":
         return False
-    text = reply.text.upper()
-    return any(words in text for words in _TRY_ANOTHER) or (reply.status == "BAD" and "MECHANISM" in text)
+    return sasl.speaks_of_mechanism(reply.text) or (reply.status == "BAD" and sasl.speaks_of_command(reply.text))
 
 
 def _remember(line: Line, reply: wire.Tagged) -> None:
@@ -176,35 +167,39 @@ def _remember(line: Line, reply: wire.Tagged) -> None:
 async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
     """AUTHENTICATE (RFC 9051, 6.2.2), with the initial response where SASL-IR is offered (RFC 4959)."""
     stream, timeout = _stream(line), line.net.timeouts.reply
-    tag = line.memory["tag"] = _next_tag(line)
-    dialogue = sasl.exchange(mechanism, account, secret, stream)
-    first = dialogue.initial()
-    start = f"{tag} AUTHENTICATE {mechanism}"
-    if first is not None and "SASL-IR" in line.memory["capabilities"]:
-        start += " " + (base64.b64encode(first).decode() or "=")
-        first = None
-    await stream.write(start.encode() + b"\r\n", timeout)
-    said: list[str] = []
-    async for reply in replies(stream, tag, timeout):
-        match reply:
-            case wire.Tagged():
-                return reply, "\n".join([*said, reply.line])
-            case wire.Untagged(status="BYE" | "NO" | "BAD"):
-                said.append(reply.line)
-            case wire.Continuation():
-                answer, first = (
-                    (first, None) if first is not None and not reply.challenge else (_answer(dialogue, reply), None)
-                )
-                await stream.write(base64.b64encode(answer) + b"\r\n" if answer is not None else b"*\r\n", timeout)
-    raise Malformed("no tagged reply")
+    tag, dialogue = _next_tag(line), sasl.exchange(mechanism, account, secret, stream)
+    first = dialogue.initial(_ROOM if "SASL-IR" in line.memory["capabilities"] else 0)
+    start = f"{tag} AUTHENTICATE {mechanism}".encode()
+    await stream.write(start + (b" " + (first or b"=") if first is not None else b"") + b"\r\n", timeout)
 
+    async def answer(request: wire.Continuation) -> None:
+        await stream.write(dialogue.respond(request.coded) + b"\r\n", timeout)
 
-def _answer(dialogue: sasl.Exchange, reply: wire.Continuation) -> bytes | None:
-    """The answer to a challenge, None to cancel the exchange."""
     try:
-        return dialogue.respond(reply.challenge)
-    except (sasl.SaslError, UnicodeDecodeError, ValueError):
-        return None
+        return await _outcome(stream, tag, timeout, answer)
+    finally:
+        line.memory["sasl fault"] = dialogue.fault
+
+
+async def _outcome(
+    stream: Stream, tag: str, timeout: float, answer: Callable[[wire.Continuation], Awaitable[None]]
+) -> tuple[wire.Tagged, str]:
+    """The tagged reply to a log-in, with what was said before; the last words of a server that hangs up are a NO."""
+    said: list[str] = []
+    try:
+        async for reply in replies(stream, tag, timeout):
+            match reply:
+                case wire.Tagged():
+                    return reply, "\n".join([*said, reply.line])
+                case wire.Untagged(status="BYE" | "NO" | "BAD"):
+                    said.append(reply.line)
+                case wire.Continuation():
+                    await answer(reply)
+    except (ConnectionError, TimeoutError, ssl.SSLError):
+        if not said:
+            raise
+    text = "\n".join(said)
+    return wire.Tagged(tag, "NO", None, "", text, text), text
 
 
 async def _login_command(line: Line, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
@@ -225,22 +220,13 @@ async def _login_command(line: Line, account: str, secret: Secret) -> tuple[wire
             chunks += [data] if not at_once else []
             chunks[-1] += data if at_once else b""
     chunks[-1] += b"\r\n"
-    return await _send_chunks(stream, tag, chunks, timeout)
-
-
-async def _send_chunks(stream: Stream, tag: str, chunks: list[bytes], timeout: float) -> tuple[wire.Tagged, str]:
-    """The command in pieces, each after the first on the server's request."""
     await stream.write(chunks.pop(0), timeout)
-    said: list[str] = []
-    async for reply in replies(stream, tag, timeout):
-        match reply:
-            case wire.Tagged():
-                return reply, "\n".join([*said, reply.line])
-            case wire.Untagged(status="BYE" | "NO" | "BAD"):
-                said.append(reply.line)
-            case wire.Continuation() if chunks:
-                await stream.write(chunks.pop(0), timeout)
-    raise Malformed("no tagged reply")
+
+    async def go_on(_request: wire.Continuation) -> None:
+        if chunks:
+            await stream.write(chunks.pop(0), timeout)
+
+    return await _outcome(stream, tag, timeout, go_on)
 
 
 def _next_tag(line: Line) -> str:

@@ -5,7 +5,6 @@ so it takes over only once the log-in is accepted.
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,10 +46,9 @@ class Untagged:
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """`challenge` is the decoded base64, or the bare text where it is not base64."""
+    """A request for more: a SASL challenge, still in base64, or words before a literal."""
 
-    challenge: bytes
-    text: str
+    coded: bytes
 
 
 Reply = Tagged | Untagged | Continuation
@@ -68,7 +66,7 @@ def parse(data: bytes, tag: str) -> Reply:
     if line.startswith(b"* "):
         return _untagged(line[2:], printable(line))
     if line.startswith(b"+"):
-        return _continuation(line[1:].lstrip(b" "))
+        return Continuation(line[1:].strip(b" "))
     name, _, rest = line.partition(b" ")
     match = _STATUS.match(rest)
     if name.decode("ascii", "replace") != tag or not match or match[1].upper() in (b"BYE", b"PREAUTH"):
@@ -83,13 +81,6 @@ def _untagged(rest: bytes, line: str) -> Untagged:
         return Untagged(None, None, "", "", line, rest)
     code, argument, text = _coded(match[2] or b"")
     return Untagged(match[1].decode().upper(), code, argument, text, line, rest)
-
-
-def _continuation(rest: bytes) -> Continuation:
-    try:
-        return Continuation(base64.b64decode(rest, validate=True), printable(rest))
-    except binascii.Error:
-        return Continuation(rest, printable(rest))
 
 
 def _coded(text: bytes) -> tuple[str | None, str, str]:

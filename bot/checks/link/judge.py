@@ -105,8 +105,9 @@ def _broken_handshake(facts: TlsFacts, fault: Fault, setting: Setting) -> Findin
         return setting.finding("connect.reset", detail=fault.detail)
     evidence = {"detail": fault.detail, "after": fault.after, "agreed_without_demands": facts.tolerant}
     if fault.kind == "malformed":
-        code = "tls.not_offered" if fault.detail == "plain text" or fault.heard else "tls.handshake_failed"
-        return setting.finding(code, server=fault.heard, **evidence)
+        upgraded = setting.endpoint is not None and setting.endpoint.security == "starttls"
+        in_words = "tls.starttls_failed" if upgraded else "tls.not_offered"
+        return setting.finding(in_words if fault.heard else "tls.handshake_failed", server=fault.heard, **evidence)
     if fault.kind == "timeout":
         return setting.finding("tls.timeout", **evidence)
     return setting.finding(_handshake_code(facts, fault), **evidence)

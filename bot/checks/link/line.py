@@ -113,7 +113,7 @@ class Line:
         assert stream is not None
         if stream.buffer:
             stream.close()
-            return TlsFacts(0, None, fault=Fault("malformed", "handshake", "data before the handshake", stream.heard()))
+            return TlsFacts(0, None, fault=tls.not_tls(bytes(stream.buffer), "data before the handshake"))
         facts, verified = await tls.handshake(stream.sock, host, trust, self.net.timeouts.tls)
         if verified is None:
             self.stream = None

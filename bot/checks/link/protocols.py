@@ -7,12 +7,12 @@ _FIRST_LINES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("http", re.compile(rb"HTTP/\d|<!DOCTYPE|<html", re.IGNORECASE)),
     ("pop3", re.compile(rb"\+OK|-ERR")),
     ("managesieve", re.compile(rb'"IMPLEMENTATION"')),
-    ("mysql", re.compile(rb".{4}\n[58]\.\d+\.\d+", re.DOTALL)),
-    ("ftp", re.compile(rb"(?:220|421)[ -][^\r\n]*\b(?:FTP|FileZilla)", re.IGNORECASE)),
+    ("mysql", re.compile(rb".{3}\0\n", re.DOTALL)),  # length, number 0, protocol 10
+    ("ftp", re.compile(rb"(?:220|421)[ -](?![^\r\n]*SMTP)[^\r\n]*(?:\bFTP\b(?!\.)|FTPd|FileZilla)", re.IGNORECASE)),
     ("nntp", re.compile(rb"20[01] [^\r\n]*(?:NNTP|news)", re.IGNORECASE)),
-    ("smtp", re.compile(rb"(?:220|421|554)[ -]")),
     ("imap", re.compile(rb"\* (?:OK|PREAUTH|BYE)\b", re.IGNORECASE)),
     ("lmtp", re.compile(rb"220[ -][^\r\n]*LMTP", re.IGNORECASE)),
+    ("smtp", re.compile(rb"(?:220|421|554)[ -]")),
 )
 
 

@@ -140,15 +140,16 @@ def _sent(tls: ssl.SSLObject) -> list[bytes]:
 def _handshake_fault(error: Exception, first: bytes) -> Fault:
     fault = fault_of(error, "handshake")
     if first and not _is_tls(first):
-        text = printable(first)
-        readable = _is_text(first)
-        return Fault(
-            "malformed", "handshake", "plain text" if readable else "neither TLS nor text", text if readable else ""
-        )
+        return not_tls(first, "plain text" if _is_text(first) else "neither TLS nor text")
     after = "server hello" if first else "handshake"
     if _asks_for_certificate(first):
         after = "certificate request"
     return replace(fault, after=after, heard="")
+
+
+def not_tls(data: bytes, detail: str) -> Fault:
+    """Bytes that came where TLS should begin; they are kept where they can be read."""
+    return Fault("malformed", "handshake", detail, printable(data) if _is_text(data) else "")
 
 
 def _asks_for_certificate(data: bytes) -> bool:
@@ -172,7 +173,9 @@ def _is_tls(first: bytes) -> bool:
 
 
 def _is_text(data: bytes) -> bool:
-    return sum(32 <= byte < 127 or byte in (9, 10, 13) for byte in data) >= len(data) * 0.9  # noqa: PLR2004 - printable ASCII
+    """Whether the bytes are words: no control characters, and mostly ASCII."""
+    control = any(byte < 32 and byte not in (9, 10, 13) for byte in data)  # noqa: PLR2004 - tab and line ends are text
+    return not control and sum(byte < 127 for byte in data) >= len(data) * 0.9  # noqa: PLR2004 - ASCII
 
 
 async def look(sock: socket.socket, host: str, timeout: float) -> tuple[str | None, str | None, list[bytes]]:

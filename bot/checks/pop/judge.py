@@ -8,7 +8,7 @@ from bot.core.model import Capabilities, Fault, Finding
 def judge_capability(facts: Capabilities | Fault, setting: Setting) -> list[Finding]:
     if isinstance(facts, Fault):
         return [setting.finding("capability.no_answer", detail=facts.detail, server=facts.heard)]
-    if "USER" in facts.words or sasl.choose(facts.mechanisms) is not None:
+    if {"USER", "APOP"} & set(facts.words) or sasl.choose(facts.mechanisms) is not None:
         return []
     if facts.mechanisms:
         return [setting.finding("capability.no_password_mechanism", offered=list(facts.mechanisms))]

@@ -1,7 +1,6 @@
 """POP3, one function a step: greeting, STLS, capabilities, log-in."""
 
-import base64
-import binascii
+from dataclasses import replace
 
 from bot.checks import sasl
 from bot.checks.link.faults import Malformed
@@ -13,7 +12,9 @@ from bot.core.model import Capabilities, Greeting, LoginReply, StartTlsReply, Tl
 from bot.core.secret import Secret
 
 _MAX_LINES = 100
-_UNSUPPORTED = ("UNSUPPORTED", "NOT SUPPORTED", "UNKNOWN", "UNRECOGNIZED", "INVALID MECHANISM")
+_MAX_CHALLENGES = 8
+_COMMAND_LIMIT = 255
+"""Octets of a command line (RFC 2449, 4)."""
 
 
 async def read_reply(stream: Stream, timeout: float) -> wire.Reply | wire.Challenge:
@@ -81,9 +82,11 @@ async def _prelude(stream: Stream, timeout: float) -> None:
 
 
 async def capabilities(line: Line) -> Capabilities:
-    """A server without CAPA is taken to know USER and PASS, as all did before RFC 2449."""
+    """A server without CAPA is taken to know USER and PASS, as all did before RFC 2449. APOP stands in the greeting."""
     words = await _ask_capabilities(line)
     found = ("USER",) if words is None else words
+    if line.memory["timestamp"]:
+        found = (*found, "APOP")
     line.memory["words"] = found
     return Capabilities(found, wire.mechanisms(found), "STLS" in found)
 
@@ -93,15 +96,19 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     words: tuple[str, ...] = line.memory["words"]
     offered = tuple(m for m in wire.mechanisms(words) if m != "USER")
     refused: list[str] = []
+    said = ""
     while (mechanism := sasl.choose(offered, refused)) is not None:
         answer = await _authenticate(line, mechanism, account, secret)
         if not _mechanism_refused(answer):
-            return _reply(answer, mechanism, offered)
+            return replace(_reply(answer, mechanism, offered), fault=sasl.fault_in(line.memory))
         refused.append(mechanism)
-    if line.memory["timestamp"] and "USER" not in words:
+        said = answer.line
+    if "USER" in words:
+        return await _user_and_pass(line, account, secret, offered)
+    if "APOP" in words:
         digest = sasl.apop_digest(line.memory["timestamp"], secret, _stream(line))
         return _reply(await command(line, f"APOP {account} {digest}".encode()), "APOP", offered)
-    return await _user_and_pass(line, account, secret, offered)
+    return LoginReply(False, refused[-1] if refused else "", said, 0, offered, refused_mechanism=True)
 
 
 def _reply(answer: wire.Reply, mechanism: str, offered: tuple[str, ...]) -> LoginReply:
@@ -109,11 +116,7 @@ def _reply(answer: wire.Reply, mechanism: str, offered: tuple[str, ...]) -> Logi
 
 
 def _mechanism_refused(answer: wire.Reply) -> bool:
-    return (
-        not answer.ok
-        and any(words in answer.text.upper() for words in _UNSUPPORTED)
-        and "USER" not in answer.text.upper()
-    )
+    return not answer.ok and (sasl.speaks_of_mechanism(answer.text) or sasl.speaks_of_command(answer.text))
 
 
 async def _user_and_pass(line: Line, account: str, secret: Secret, offered: tuple[str, ...]) -> LoginReply:
@@ -132,22 +135,13 @@ async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret
     """AUTH (RFC 5034); the initial response goes with the command where it fits into a line of 255 octets."""
     stream, timeout = _stream(line), line.net.timeouts.reply
     dialogue = sasl.exchange(mechanism, account, secret, stream)
-    first = dialogue.initial()
     start = f"AUTH {mechanism}".encode()
-    if first is not None and len(start) + len(coded := base64.b64encode(first)) < 250:  # noqa: PLR2004 - RFC 2449, 4
-        start, first = start + b" " + (coded or b"="), None
-    await stream.write(start + b"\r\n", timeout)
-    for _ in range(8):
+    first = dialogue.initial(_COMMAND_LIMIT - len(start) - 3)
+    await stream.write(start + (b" " + (first or b"=") if first is not None else b"") + b"\r\n", timeout)
+    for _ in range(_MAX_CHALLENGES):
         answer = await read_reply(stream, timeout)
         if isinstance(answer, wire.Reply):
+            line.memory["sasl fault"] = dialogue.fault
             return answer
-        reply, first = (first, None) if first is not None and not answer.coded else (_answer(dialogue, answer), None)
-        await stream.write(b"*\r\n" if reply is None else base64.b64encode(reply) + b"\r\n", timeout)
+        await stream.write(dialogue.respond(answer.coded) + b"\r\n", timeout)
     raise Malformed("an endless exchange")
-
-
-def _answer(dialogue: sasl.Exchange, challenge: wire.Challenge) -> bytes | None:
-    try:
-        return dialogue.respond(base64.b64decode(challenge.coded))
-    except (sasl.SaslError, binascii.Error, ValueError):
-        return None

@@ -1,7 +1,5 @@
 """SMTP submission, one function a step: greeting, EHLO, STARTTLS, log-in, and whether mail would be taken."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 
 from bot.checks import sasl
@@ -14,7 +12,8 @@ from bot.core.model import Capabilities, Greeting, LoginReply, StartTlsReply, Su
 from bot.core.secret import Secret
 
 _MAX_LINES = 100
-_READY, _ACCEPTED, _CONTINUE, _ENCRYPT_FIRST = 220, 235, 334, 530
+_MAX_CHALLENGES = 8
+_READY, _ACCEPTED, _CONTINUE, _NOT_TAKEN = 220, 235, 334, 504
 _COMMAND_LIMIT = 512
 """Octets of a command line (RFC 5321, 4.5.3.1.4); a longer initial response is sent on its own line (RFC 4954, 4)."""
 
@@ -111,37 +110,34 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     text = ""
     while (mechanism := sasl.choose(offered, refused)) is not None:
         answer, text = await _authenticate(line, mechanism, account, secret)
-        if answer.code != 504 and answer.enhanced not in ("5.5.4", "5.7.4"):  # noqa: PLR2004 - RFC 4954, 4
-            return LoginReply(answer.code == _ACCEPTED, mechanism, text, 1, offered)
+        if not _mechanism_refused(answer):
+            fault = sasl.fault_in(line.memory)
+            return LoginReply(answer.code == _ACCEPTED, mechanism, text, 1, offered, fault=fault)
         refused.append(mechanism)
     return LoginReply(False, refused[-1] if refused else "", text, 0, offered, refused_mechanism=True)
+
+
+def _mechanism_refused(answer: wire.Reply) -> bool:
+    """504, or the enhanced codes for it behind another code of a command's form (RFC 4954, 4; RFC 5248)."""
+    return answer.code == _NOT_TAKEN or (answer.code in (500, 501, 502) and answer.enhanced in ("5.5.4", "5.7.4"))
 
 
 async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> tuple[wire.Reply, str]:
     """AUTH with an initial response where it fits (RFC 4954, 4). The text holds the challenges that say something."""
     dialogue = sasl.exchange(mechanism, account, secret, _stream(line))
-    first = dialogue.initial()
     start = f"AUTH {mechanism}"
-    if first is not None and len(coded := base64.b64encode(first).decode()) < _COMMAND_LIMIT - len(start) - 3:
-        start, first = f"{start} {coded or '='}", None
-    answer = await command(line, start)
+    first = dialogue.initial(_COMMAND_LIMIT - len(start) - 3)
+    answer = await command(line, start if first is None else f"{start} {first.decode() or '='}")
     said: list[str] = []
-    for _ in range(8):
+    for _ in range(_MAX_CHALLENGES):
         if answer.code != _CONTINUE:
             break
         challenge = answer.lines[0]
         if challenge.startswith("eyJ"):  # a JSON error, as Google and Microsoft send it for tokens
             said.append(answer.text)
-        reply, first = (first, None) if first is not None and not challenge else (_answer(dialogue, challenge), None)
-        answer = await command(line, "*" if reply is None else base64.b64encode(reply).decode())
+        answer = await command(line, dialogue.respond(challenge.encode()).decode())
+    line.memory["sasl fault"] = dialogue.fault
     return answer, "\n".join([*said, answer.text])
-
-
-def _answer(dialogue: sasl.Exchange, challenge: str) -> bytes | None:
-    try:
-        return dialogue.respond(base64.b64decode(challenge))
-    except (sasl.SaslError, binascii.Error, ValueError):
-        return None
 
 
 async def submission(line: Line, address: str) -> SubmissionFacts:

@@ -21,6 +21,7 @@ _TOKEN_LOGINS = (
     "auth oauthbearer",
     "mechanism xoauth2",
 )
+_EWS_WORDS = ("ews", "exchange.asmx", "autodiscover", "soap", "remote server returned an error", "impersonat")
 _MOST_ALTERNATIVES = 5
 _SUPPORT = 0.15  # how much a second piece of evidence for a code counts
 _TOLD_BY_A_FAILURE = 0.7  # evidence as heavy as this overrules a success line
@@ -42,6 +43,8 @@ def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanatio
     reading = read(text)
     if context.mechanism is None and any(words in reading.whole for words in _TOKEN_LOGINS):
         context = replace(context, mechanism="XOAUTH2")
+    if context.protocol is None:
+        context = replace(context, protocol=_protocol_of(reading))
     provider = context.provider or _recognise(reading, rules)
     evidence = _weigh(reading, context, provider, rules)
     if _reports_no_failure(reading, evidence):
@@ -54,6 +57,17 @@ def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanatio
 
 def _recognise(reading: Reading, rules: Mapping[str, Any]) -> str | None:
     return next((provider for words, provider in rules["banners"] if words in reading.whole), None)
+
+
+def _protocol_of(reading: Reading) -> str | None:
+    """The protocol that the words betray, where nobody says which it was."""
+    if reading.aadsts:
+        return "oauth"
+    if any(words in reading.whole for words in _EWS_WORDS):
+        return "ews"
+    if reading.enhanced or "smtp" in reading.whole:
+        return "smtp"
+    return "pop" if "-err" in reading.whole else None
 
 
 def _weigh(reading: Reading, context: Context, provider: str | None, rules: Mapping[str, Any]) -> list[_Evidence]:
@@ -109,10 +123,10 @@ def _phrased(plain: str, context: Context, provider: str | None, rules: Mapping[
 
 
 def _fits(rule: Mapping[str, Any], key: str, value: str | None) -> bool:
-    """Whether a rule's condition allows what is known; what is unknown is allowed, except for stages."""
+    """Whether a rule's condition allows what is known. What is unknown is allowed, but for stages and EWS."""
     if key not in rule:
         return True
-    return value in rule[key] or (value is None and key != "stages")
+    return value in rule[key] or (value is None and key != "stages" and rule[key] != ["ews"])
 
 
 def _reports_no_failure(reading: Reading, evidence: list[_Evidence]) -> bool:

@@ -49,6 +49,13 @@ def _chain(recipe: str, *, fetchable: bool = False) -> Make:
     return make
 
 
+def _starttls(outcome: str) -> Make:
+    async def make(ground: Ground) -> None:
+        await ground.serve(starttls=outcome)
+
+    return make
+
+
 def _say(name: str, code: str, make: Make, *, stage: str = "tls", **more: Any) -> None:
     make.__name__ = name
     TABLE.add(code, stage, **more)(make)
@@ -79,6 +86,20 @@ async def starttls_unanswered(ground: Ground) -> None:
     await ground.serve(replies={"STARTTLS": Say(after="hang"), "STLS": Say(after="hang")})
 
 
+@TABLE.add("tls.starttls_failed", "tls", securities=_STARTTLS, server=lambda text: "changed my mind" in text)
+async def words_after_the_go_ahead(ground: Ground) -> None:
+    await ground.hostile(behind_starttls(ground.service, answer(b"454 I have changed my mind\r\n")))
+
+
+@TABLE.add("tls.starttls_failed", "tls", securities=_STARTTLS, detail="data before the handshake", server=...)
+async def words_with_the_go_ahead(ground: Ground) -> None:
+    await ground.serve(starttls="injected")
+
+
+_IN_TURN: dict[str, Any] = {"securities": _STARTTLS}
+_say("closes", "tls.handshake_failed", _starttls("close"), **_IN_TURN)
+_say("garbles", "tls.handshake_failed", _starttls("garbage"), **_IN_TURN)
+_say("hangs", "tls.timeout", _starttls("hang"), hasty=True, **_IN_TURN)
 _say("alert", "tls.handshake_failed", _act(lambda _: after_hello(alert("internal_error"))), detail=...)
 _say("closed", "tls.handshake_failed", _act(lambda _: after_hello()), detail=...)
 _say("reset", "tls.handshake_failed", _act(lambda _: after_hello(end="reset")), detail=...)

@@ -107,7 +107,7 @@ _WORDS: dict[Service, dict[str, Say | str]] = {
         "mfa_required": "{tag} NO [AUTHENTICATIONFAILED] Two-factor authentication is required",
         "plan_without_protocol": "{tag} NO IMAP is not included in your plan",
         "mailbox_not_found": "{tag} NO [AUTHENTICATIONFAILED] No such user",
-        "username_format": "{tag} NO [AUTHENTICATIONFAILED] Please use the full email address as your login",
+        "username_format": "{tag} NO Please use the full email address as your user name",
         "blocked_by_policy": "{tag} NO [AUTHORIZATIONFAILED] Login from your IP address is not allowed",
         "basic_auth_disabled": "{tag} NO [AUTHENTICATIONFAILED] Basic authentication is disabled",
         "token_rejected": "{tag} NO [AUTHENTICATIONFAILED] Access token expired",
@@ -118,7 +118,7 @@ _WORDS: dict[Service, dict[str, Say | str]] = {
         "plan_without_protocol": "535 5.7.8 SMTP is not included in your plan",
         "account_locked": "535 5.7.8 Account is temporarily locked after too many failures",
         "mailbox_not_found": "535 5.1.1 No such user",
-        "username_format": "535 5.7.8 Please use the full email address as your login",
+        "username_format": "535 5.7.8 User name must be your full email address",
         "too_many_connections": "421 4.7.0 Too many simultaneous connections",
         "token_rejected": "535 5.7.8 Access token expired",
     },
@@ -129,20 +129,36 @@ _WORDS: dict[Service, dict[str, Say | str]] = {
         "account_locked": "-ERR [AUTH] Account is temporarily locked after too many failures",
         "password_expired": "-ERR [AUTH] Password expired",
         "mailbox_not_found": "-ERR [AUTH] No such user",
-        "username_format": "-ERR [AUTH] Please use the full email address as your login",
+        "username_format": "-ERR User name must be your full email address",
         "blocked_by_policy": "-ERR [AUTH] Login from your IP address is not allowed",
         "basic_auth_disabled": "-ERR [AUTH] Basic authentication is disabled",
-        "account_moved": "-ERR [AUTH] Your mailbox has moved to another server",
+        "account_moved": "-ERR this account has been migrated to another server",
         "token_rejected": "-ERR [AUTH] Access token expired",
         "mechanism_unsupported": "-ERR Unsupported authentication mechanism",
     },
 }
-_ELSEWHERE = {"bye", "bye_after_refusal", "closing", "connection_closed", "timeout", "mechanism_unsupported"}
+_ELSEWHERE = {"username_format", "bye", "bye_after_refusal", "closing", "connection_closed", "timeout", "mechanism_unsupported"}
 for _who, _refusals in _WORDS.items():
     for _code, _reply in _refusals.items():
         if _code not in _ELSEWHERE and not (_who == "smtp" and _code == "unrecognised"):
             _make = _serve(refuse_all=_reply)
             _say("words", f"login.{_code}", "login", _make, services=(_who,), securities=_TLS, server=..., mechanism=...)
+
+
+def _bare_name(words: str) -> Make:
+    """An account without its domain; a full address would not be told to be one."""
+
+    async def make(ground: Ground) -> None:
+        ground.account = "taro"
+        await ground.serve(refuse_all=words)
+
+    return make
+
+
+for _who, _refusals in _WORDS.items():
+    _make = _bare_name(str(_refusals["username_format"]))
+    _say("bare", "login.username_format", "login", _make, services=(_who,), securities=_TLS, server=...)
+
 _TEMPORARY = {"services": _IMAP, "securities": _TLS, "server": _holds("BYE Internal login failure")}
 _say("bye", "login.server_unavailable", "login", _serve(refuse_all=IMAP["bye"]), **_TEMPORARY)
 _CLOSING = {"services": _SMTP, "securities": _TLS, "server": _starts("421 4.3.2")}
@@ -150,7 +166,7 @@ _say("closing", "login.server_unavailable", "login", _serve(refuse_all=SMTP["clo
 _say("hangs_up", "login.connection_closed", "login", _serve(refuse_all=CLOSE))
 _say("resets", "login.connection_closed", "login", _serve(refuse_all=RESET), securities=_TLS)
 _say("silent", "login.timeout", "login", _serve(refuse_all=HANG), hasty=True, securities=_TLS)
-_say("strange", "login.unrecognised", "login", _serve(refuse_all="454 Ommm"), services=_SMTP, securities=_TLS)
+_say("strange", "login.unrecognised", "login", _serve(refuse_all="571 Ommm"), services=_SMTP, securities=_TLS)
 
 _NOT_TAKEN = _serve(unsupported=("PLAIN", "LOGIN"), login_disabled=True)
 _MECHANISM = {"mechanism": "LOGIN", "offered": ["PLAIN", "LOGIN"]}

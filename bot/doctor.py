@@ -1,0 +1,56 @@
+"""`doctor`: is everything there that the bot needs? One line a check, with what to do."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from bot.faults import own_fault
+from bot.health.house import check_knowledge, check_settings, check_store
+from bot.health.outcome import Check, Mark, Outcome
+from bot.health.pages import check_listen, check_public_url, check_secret_entry
+from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
+from bot.settings import Settings, SettingsError, load_settings
+
+ALL_WELL, WRONG, UNDECIDED = 0, 1, 3
+
+CHECKS: tuple[Check, ...] = (
+    check_settings,
+    check_nameservers,
+    check_trust,
+    check_surroundings,
+    check_store,
+    check_knowledge,
+    check_listen,
+    check_public_url,
+    check_secret_entry,
+)
+"""In the order in which they are told. Slack, Lark and PostgreSQL add theirs."""
+
+
+def doctor_command() -> int:
+    """Print every check's outcome; 0 where all is well, 1 where something is wrong, 3 where something is undecided."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        told = "; ".join(str(error).splitlines())
+        print(Outcome("fail", "settings", told, "correct app.yaml or the variable MIGCHECK_..."))
+        return WRONG
+    marks = asyncio.run(_examine(settings))
+    return WRONG if marks["fail"] else UNDECIDED if marks["unknown"] else ALL_WELL
+
+
+async def _examine(settings: Settings) -> Counter[Mark]:
+    marks: Counter[Mark] = Counter()
+    for check in CHECKS:
+        for outcome in await _tried(check, settings):
+            print(outcome, flush=True)
+            marks[outcome.mark] += 1
+    return marks
+
+
+async def _tried(check: Check, settings: Settings) -> Sequence[Outcome]:
+    """A check that fails by itself decides nothing, and the next ones go on."""
+    try:
+        return await check(settings)
+    except Exception as error:  # noqa: BLE001 - any
+        return [Outcome("unknown", check.__name__.removeprefix("check_"), own_fault(error))]

@@ -1,0 +1,190 @@
+"""Messages to Block Kit. Pure: a message, the reader's words and the name of the message give the blocks."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.core.message import (
+    Actions,
+    Block,
+    Button,
+    Buttons,
+    Fields,
+    Form,
+    Message,
+    More,
+    Steps,
+    Text,
+    Untrusted,
+)
+from handlers.slack.parts import (
+    Part,
+    button,
+    context,
+    cut,
+    escaped,
+    header,
+    link,
+    literal,
+    numbered,
+    plain,
+    rich,
+    row,
+    section,
+    word,
+)
+
+MOST_BLOCKS = 48
+"""Slack takes 50 in a message; two are kept for the note that something was cut off and its button."""
+MOST_BYTES = 11_500
+"""Slack refuses messages whose blocks are larger than about 13,000 bytes (msg_blocks_too_long)."""
+TEXT_LENGTH = 3000
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skipped": "–"}
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a rendering needs besides the message: the reader's words, and the name by which its buttons call it."""
+
+    words: Mapping[str, str]
+    value: str = ""
+    """Goes into every button: case and key of the message."""
+    opens: tuple[str, ...] = field(default=("servers",))
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message as Slack takes it."""
+
+    text: str
+    blocks: tuple[Part, ...]
+    data: Mapping[str, Any]
+
+
+def shown(message: Message, names: Names) -> Shown:
+    """The message within Slack's limits; what does not fit is left out from the end and said so."""
+    blocks = [part for block in message.blocks for part in _parts(block, names)]
+    return Shown(fallback(message, names), tuple(_fitting(blocks, names)), message.data)
+
+
+def _parts(block: Block, names: Names) -> list[Part]:
+    match block:
+        case Text(text=text, style="title"):
+            return [header(text)] if len(text) <= 150 else [rich(row(word(text, bold=True)))]  # noqa: PLR2004
+        case Text(text=text, style="note"):
+            return [context([text])] if text.strip() else []
+        case Text(text=text):
+            return [section(text)] if text.strip() else []
+        case Untrusted(label=label, text=text):
+            return [rich(row(word(label, bold=True)), literal(text))]
+        case Fields(rows=rows):
+            return [_fields(rows)]
+        case Steps():
+            return _steps(block, names)
+        case Actions():
+            return [_actions(block, names)]
+        case More(label=label):
+            return [{"type": "actions", "elements": [button("more", label, value=names.value)]}]
+        case Buttons(buttons=buttons):
+            return list(_buttons(buttons, names))
+        case Form():
+            return _form(block, names)
+
+
+def _fields(rows: Iterable[tuple[str, str]]) -> Part:
+    lines = [
+        row(word(name, bold=True), word(": "), word(cut(value, 300), code=True), word("\n")) for name, value in rows
+    ]
+    return rich(*lines)
+
+
+def _steps(steps: Steps, names: Names) -> list[Part]:
+    """A line for each service: its steps in order, with a mark and, where it is not good, the word for it."""
+    lines = []
+    for service, marks in steps.rows:
+        elements = [word(service, bold=True), word("\n")]
+        for place, mark in enumerate(marks):
+            elements += [word("  →  ")] if place else []
+            elements.append(word(_mark(mark.status, mark.label, names), bold=mark.status == "fail"))
+        notes = [m for m in marks if m.note and m.status in ("fail", "warn", "unknown")]
+        for mark in notes:
+            elements.append(word(f"\n    {mark.label}: {cut(mark.note, 200)}"))
+        lines.append(row(*elements, word("\n")))
+    return [rich(*lines)] if lines else []
+
+
+def _mark(status: str, label: str, names: Names) -> str:
+    said = "" if status == "pass" else f" ({names.words.get(f'status.{status}', status)})"
+    return f"{_MARKS.get(status, '·')} {label}{said}"
+
+
+def _actions(advice: Actions, names: Names) -> Part:
+    who = names.words["who_line"].format(who=advice.who)
+    parts = [row(word(advice.title, bold=True), word(f"\n{who}\n")), numbered([cut(a, 600) for a in advice.actions])]
+    if advice.links:
+        links: list[Part] = []
+        for one in advice.links:
+            links += [word("  ·  ")] if links else []
+            links.append(link(one.url, one.title))
+        parts.append(row(*links))
+    return rich(*parts)
+
+
+def _buttons(buttons: Iterable[Button], names: Names) -> Iterable[Part]:
+    made = [
+        button(b.action.replace(":", "."), b.label, value=names.value, url=b.url, primary=b.primary) for b in buttons
+    ]
+    for start in range(0, len(made), 25):
+        yield {"type": "actions", "elements": made[start : start + 25]}
+
+
+def _form(form: Form, names: Names) -> list[Part]:
+    """A form opens as a window, since only there an error can stand beside its field."""
+    return [
+        {
+            "type": "actions",
+            "elements": [button(f"form.{form.name}", names.words["open_form"], value=names.value, primary=True)],
+        }
+    ]
+
+
+def _fitting(blocks: list[Part], names: Names) -> list[Part]:
+    """As many blocks as fit. Buttons stay, since they are what one can do; the rest goes from the end."""
+    if len(blocks) <= MOST_BLOCKS and _size(blocks) <= MOST_BYTES:
+        return blocks
+    kept = list(blocks)
+    note = context([names.words["cut_off"]])
+    while len(kept) > 1 and (len(kept) > MOST_BLOCKS or _size([*kept, note]) > MOST_BYTES):
+        last = next((i for i in range(len(kept) - 1, 0, -1) if kept[i]["type"] != "actions"), len(kept) - 1)
+        del kept[last]
+    place = next((i for i in range(len(kept) - 1, -1, -1) if kept[i]["type"] != "actions"), -1)
+    return [*kept[: place + 1], note, *kept[place + 1 :]]
+
+
+def _size(blocks: list[Part]) -> int:
+    return len(json.dumps(blocks, ensure_ascii=False).encode())
+
+
+def fallback(message: Message, names: Names) -> str:
+    """What notifications and screen readers read, and what is left where blocks are not shown: no foreign words."""
+    lines = [message.text]
+    for block in message.blocks:
+        match block:
+            case Text(text=text) if text != message.text:
+                lines.append(text)
+            case Steps(rows=rows):
+                lines += [
+                    f"{service}: {' → '.join(_mark(m.status, m.label, names) for m in marks)}"
+                    for service, marks in rows
+                ]
+            case Actions(title=title, who=who, actions=actions):
+                lines += [f"{title} ({who})", *(f"{n}. {action}" for n, action in enumerate(actions, 1))]
+            case _:
+                pass
+    return cut(escaped("\n".join(line for line in lines if line.strip())), TEXT_LENGTH)
+
+
+def title_of(text: str) -> Part:
+    """A window's title: at most 24 characters."""
+    return plain(text, 24)

@@ -1,0 +1,88 @@
+"""What every page is guarded by: the Host it is asked under, where a request comes from, and the headers it goes out with."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from bot.settings import Settings
+
+CHAT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": PAGE_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "Server": "migcheck",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+_PROBES = frozenset({"/healthz", "/readyz"})
+"""Load balancers ask these under the machine's own address; they show nothing of anybody."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """The values of Host that are ours: the public one, the address that is listened on, and localhost's names."""
+    listen, port = settings.web.address
+    names = {listen, "localhost", "127.0.0.1", "::1"}
+    hosts = {f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names}
+    if settings.web.public_url:
+        hosts.add(urlsplit(settings.web.public_url).netloc.rpartition("@")[2])
+    return frozenset(_bare(host) for host in hosts)
+
+
+def _bare(host: str) -> str:
+    """A host without the port that its scheme implies, as browsers send it."""
+    return host.lower().removesuffix(":80").removesuffix(":443")
+
+
+def host_guard(allowed: Iterable[str]) -> Middleware:
+    """Refuse every Host that is not ours, so that no foreign name can be pointed at this server (DNS rebinding)."""
+    ours = frozenset(allowed)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in _PROBES and _bare(request.headers.get("Host", "")) not in ours:
+            raise web.HTTPMisdirectedRequest
+        return await handler(request)
+
+    return guard
+
+
+async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """On every answer, errors included; a page that needs another policy has set its own before."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+def from_own_page(request: web.Request) -> bool:
+    """Whether a request that changes something was sent by a page of this server: browsers say so, and scripts must."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    return _is_own_origin(request)
+
+
+def from_elsewhere(request: web.Request) -> bool:
+    """Whether a browser says that another site's page sent the request. Unlike `from_own_page`, silence is no answer."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return request.headers.get("Origin", "null") != "null" and not _is_own_origin(request)
+
+
+def _is_own_origin(request: web.Request) -> bool:
+    origin = urlsplit(request.headers.get("Origin", ""))
+    return bool(origin.netloc) and _bare(origin.netloc) == _bare(request.headers.get("Host", ""))

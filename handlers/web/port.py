@@ -1,0 +1,33 @@
+"""The local chat page as a platform: its messages are in the store, the open pages are told to look."""
+
+import time
+from collections.abc import Callable
+
+from bot.core.case import Case
+from bot.core.codec import to_json
+from bot.core.message import Message
+from bot.store.store import Store
+from handlers.web.feed import Feed
+
+NAME = "web"
+
+
+class WebPort:
+    """See `handlers.port.Port`. The conversation has stored a message before it is posted."""
+
+    name = NAME
+    secret_forms = False
+
+    def __init__(self, store: Store, feed: Feed, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._feed, self._clock = store, feed, clock
+
+    async def post(self, case: Case, key: str, message: Message) -> str:  # noqa: ARG002 - the port's signature
+        self._feed.tell(case.person)
+        return key
+
+    async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:  # noqa: ARG002
+        self._feed.tell(case.person)
+
+    async def whisper(self, case: Case, message: Message) -> None:
+        await self._store.add_message(case.id, case.person, to_json(message), self._clock())
+        self._feed.tell(case.person)

@@ -27,6 +27,8 @@ READING = {"begin": "BEGIN"}
 """Execution options of a transaction that only reads: it waits for no lock."""
 BARE = {"begin": None}
 """Execution options for statements that SQLite refuses within a transaction."""
+_COUNTING = {"preserve_rowcount": True}
+"""Execution options of everything: without, psycopg's count of an INSERT that met a conflict is lost."""
 
 
 def make_engine(place: Place) -> AsyncEngine:
@@ -35,7 +37,12 @@ def make_engine(place: Place) -> AsyncEngine:
         return _postgresql(place)
     url = sa.URL.create("sqlite+aiosqlite", database=str(place.path))
     engine = create_async_engine(
-        url, hide_parameters=True, pool_size=1, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
+        url,
+        hide_parameters=True,
+        pool_size=1,
+        max_overflow=0,
+        connect_args={"timeout": BUSY_SECONDS},
+        execution_options=_COUNTING,
     )
     event.listen(engine.sync_engine, "connect", _on_connect)
     event.listen(engine.sync_engine, "begin", _on_begin)
@@ -45,7 +52,7 @@ def make_engine(place: Place) -> AsyncEngine:
 def _postgresql(place: Place) -> AsyncEngine:
     try:
         url = make_url(place.url).set(drivername="postgresql+psycopg")
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True)
+        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, execution_options=_COUNTING)
     except (ImportError, NoSuchModuleError):
         raise StoreError("PostgreSQL needs a package that is not installed: psycopg") from None
     except (SQLAlchemyError, ValueError):

@@ -1,0 +1,176 @@
+// Messages as elements. Every word becomes a text node: nothing that anybody sent is ever read as markup.
+
+const MARKS = { pass: "✓", fail: "✗", warn: "!", unknown: "?", skipped: "–", running: "…" };
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const COMMAND =
+  /(openssl s_client [^\n]*?<\/dev\/null|dig \+short [\w.+ -]+[\w](?: ; dig \+short [\w.+ -]+[\w])?|nslookup [\w.=-]+(?: [\w.-]+)?|nc -vz \S+ \d+|telnet \S+ \d+|Test-NetConnection \S+ -Port \d+)/;
+const MOST_FOREIGN = 1000;
+
+/** An element with attributes and children; strings become text. */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+/** Foreign words as they may be shown: no control or direction characters, and not endless. */
+function foreign(text, most = MOST_FOREIGN) {
+  const clean = text.replace(INVISIBLE, "");
+  return clean.length > most ? `${clean.slice(0, most)}…` : clean;
+}
+
+/** The blocks of a message. `page` gives words and takes what the person does. */
+export function blocks(list, page) {
+  return list.map((block) => RENDER[block.type]?.(block, page)).filter(Boolean);
+}
+
+const RENDER = {
+  Text: (block, page) =>
+    block.style === "title" ? make("h3", {}, block.text) : prose(block.text, page, { class: block.style === "note" ? "note" : null }),
+  Untrusted: (block, page) =>
+    page.person
+      ? make("p", { class: "said" }, foreign(block.text, 20000))
+      : make("figure", { class: "foreign" }, make("figcaption", {}, block.label), make("pre", { dir: "auto" }, foreign(block.text))),
+  Fields: (block) => make("dl", { class: "fields" }, ...block.rows.map(([name, value]) => row(name, value))),
+  Steps: (block, page) => make("div", { class: "paths" }, ...block.rows.map(([service, marks]) => path(service, marks, page))),
+  Actions: (block, page) => advice(block, page),
+  More: (block, page) => make("details", {}, make("summary", {}, block.label), ...blocks(block.blocks, page)),
+  Buttons: (block, page) => buttons(block, page),
+  Form: (block, page) => form(block, page),
+};
+
+function row(name, value) {
+  return make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", {}, foreign(value))));
+}
+
+/** A paragraph in which commands can be copied. */
+function prose(text, page, attributes = {}) {
+  const paragraph = make("p", attributes);
+  for (const [place, part] of text.split(COMMAND).entries()) {
+    if (place % 2 === 0) paragraph.append(part);
+    else paragraph.append(command(part, page));
+  }
+  return paragraph;
+}
+
+function command(text, page) {
+  const button = make("button", { type: "button", class: "copy" }, page.words.copy);
+  button.addEventListener("click", async () => {
+    await navigator.clipboard?.writeText(text);
+    button.textContent = page.words.copied;
+    setTimeout(() => (button.textContent = page.words.copy), 2000);
+  });
+  return make("span", { class: "command" }, make("code", {}, text), navigator.clipboard ? button : null);
+}
+
+/** One service's steps in a row of marks; what is not simply right stands below in words. */
+function path(service, marks, page) {
+  const steps = marks.map((mark) =>
+    make(
+      "li",
+      { class: mark.status },
+      make("span", { class: "mark", "aria-hidden": "true" }, MARKS[mark.status] ?? "?"),
+      make("span", {}, mark.label),
+      make("span", { class: "hidden" }, `: ${page.words.status[mark.status] ?? mark.status}`),
+    ),
+  );
+  const notes = marks
+    .filter((mark) => mark.note && mark.status !== "skipped")
+    .map((mark) => make("p", { class: `finding ${mark.status}` }, `${mark.label}: ${mark.note}`));
+  return make("div", { class: "path" }, make("h4", {}, service), make("ol", {}, ...steps), ...notes);
+}
+
+function advice(block, page) {
+  const links = block.links.map((link) =>
+    make("li", {}, make("a", { href: link.url, rel: "noopener noreferrer", target: "_blank", hreflang: link.lang }, link.title)),
+  );
+  return make(
+    "section",
+    { class: "advice" },
+    make("h4", {}, block.title),
+    make("p", { class: "who" }, page.words.who.replace("{who}", block.who)),
+    make("ol", {}, ...block.actions.map((action) => make("li", {}, prose(action, page)))),
+    links.length ? make("ul", { class: "links" }, ...links) : null,
+  );
+}
+
+function buttons(block, page) {
+  const made = block.buttons.map((button) => {
+    const look = button.primary ? "primary" : null;
+    if (button.url) return make("a", { class: "button", href: button.url, rel: "noopener noreferrer", target: "_blank" }, button.label);
+    if (button.action === "secret" && page.offer) return page.offer === "open" ? secretForm(page) : null;
+    if (page.offer && page.offer !== "open") return null;
+    const element = make("button", { type: "button", class: look, "data-action": button.action }, button.label);
+    element.addEventListener("click", () => page.press(button.action, button.label));
+    return element;
+  });
+  const shown = made.filter(Boolean);
+  return shown.length ? make("div", { class: "buttons" }, ...shown) : null;
+}
+
+/** The field for a secret, in the conversation. Its value goes to the secret page's address and nowhere else. */
+function secretForm(page) {
+  const field = make("input", {
+    type: "password",
+    name: "secret",
+    required: true,
+    maxlength: "4000",
+    autocomplete: "off",
+    autocapitalize: "none",
+    spellcheck: "false",
+    id: "secret",
+  });
+  const show = make("input", { type: "checkbox" });
+  show.addEventListener("change", () => (field.type = show.checked ? "text" : "password"));
+  const problem = make("p", { class: "problem", role: "alert", hidden: true });
+  const send = make("button", { type: "submit", class: "primary" }, page.secret.send);
+  const element = make(
+    "form",
+    { class: "secret", autocomplete: "off" },
+    make("label", { for: "secret" }, page.secret.field),
+    field,
+    make("label", { class: "tick" }, show, page.secret.show),
+    problem,
+    send,
+  );
+  element.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    send.disabled = true;
+    const value = field.value;
+    field.value = "";
+    const failed = await page.sendSecret(value);
+    send.disabled = false;
+    if (!failed) return;
+    problem.textContent = failed;
+    problem.hidden = false;
+    field.focus();
+  });
+  return element;
+}
+
+function form(block, page) {
+  const fields = block.inputs.map((input) => labelled(input, `${page.key}-${input.name}`));
+  const element = make(
+    "form",
+    { class: "ask", novalidate: true },
+    make("fieldset", {}, ...fields, make("button", { type: "submit", class: "primary" }, block.submit)),
+  );
+  element.addEventListener("submit", (event) => {
+    event.preventDefault();
+    page.submit(block.name, Object.fromEntries(new FormData(element)));
+  });
+  return element;
+}
+
+function labelled(input, id) {
+  const problem = input.error ? make("p", { class: "problem", id: `${id}-problem` }, foreign(input.error)) : null;
+  const shared = { id, name: input.name, "aria-invalid": input.error ? "true" : null, "aria-describedby": input.error ? `${id}-problem` : null };
+  const field = input.options.length
+    ? make("select", shared, ...input.options.map(([value, label]) => make("option", { value, selected: value === input.value }, label)))
+    : make("input", { ...shared, value: input.value, placeholder: input.example, autocomplete: "off", autocapitalize: "none", spellcheck: "false", required: !input.optional });
+  return make("div", { class: "field" }, make("label", { for: id }, input.label), field, problem);
+}

@@ -25,11 +25,11 @@ from collections.abc import Mapping, Sequence
 from multiprocessing import Value
 from typing import Any, Self
 
-NEAR, FAR = "10.77.0", "10.77.1"
+NEAR, FAR, BEYOND = "10.77.0.1", "10.77.255.1", "10.77.1.1"
+"""The client, the far end of the wire, and the servers' network behind it: all of 10.77.1.0/24 is local there."""
 _NEW_USER, _NEW_NET = 0x10000000, 0x40000000
 _TUN, _NO_HEADER, _SET_TUN = 0x0001, 0x1000, 0x400454CA
 _SET_ADDRESS, _SET_MASK, _SET_FLAGS, _UP_RUNNING = 0x8916, 0x891C, 0x8914, 0x41
-_WIDE = "255.255.0.0"
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -52,20 +52,24 @@ def _enter(kinds: int) -> None:
                 file.write(text)
 
 
-def _device(first_three: str, mask: str) -> int:
-    """A TUN device with the address .1 of a block; loopback is raised as well."""
+def _device(address: str) -> int:
+    """A TUN device with an address in 10.77.0.0/16; loopback is raised as well."""
     try:
         tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
         fcntl.ioctl(tun, _SET_TUN, struct.pack("16sH22x", b"wire", _TUN | _NO_HEADER))
     except OSError as error:
         raise Unavailable(f"TUN devices: {error.strerror}") from None
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for request, address in ((_SET_ADDRESS, first_three + ".1"), (_SET_MASK, mask)):
-            packed = struct.pack("16sHH4s8x", b"wire", socket.AF_INET, 0, socket.inet_aton(address))
-            fcntl.ioctl(control, request, packed)
-        for name in (b"wire", b"lo"):
-            fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH22x", name, _UP_RUNNING))
+    _configure(b"wire", address, "255.255.0.0")
+    _configure(b"lo", "127.0.0.1", "255.0.0.0")
     return tun
+
+
+def _configure(device: bytes, address: str, mask: str) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        for request, value in ((_SET_ADDRESS, address), (_SET_MASK, mask)):
+            packed = struct.pack("16sHH4s8x", device, socket.AF_INET, 0, socket.inet_aton(value))
+            fcntl.ioctl(control, request, packed)
+        fcntl.ioctl(control, _SET_FLAGS, struct.pack("16sH22x", device, _UP_RUNNING))
 
 
 class Place:
@@ -130,13 +134,14 @@ class Distance:
         """Runs as the wire: the far namespace first, which an idle child keeps alive, then the near one."""
         try:
             _enter(_NEW_NET if os.getuid() == 0 else _NEW_USER | _NEW_NET)
-            far = _device(FAR, _WIDE)
+            far = _device(FAR)
+            _configure(b"lo:1", BEYOND, "255.255.255.0")
             anchor = os.fork()
             if anchor == 0:
                 _LIBC.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: end with the wire
                 signal.pause()
             _enter(_NEW_NET)
-            near = _device(NEAR, _WIDE)
+            near = _device(NEAR)
         except (Unavailable, OSError) as error:
             os.write(tell, f"{error}\n".encode())
             return

@@ -23,7 +23,7 @@ from bot.store.vault import Vault
 from handlers.conversation import Conversation
 from handlers.web.chat import Chat
 from handlers.web.feed import Feed
-from handlers.web.front import Front
+from handlers.web.front import Front, Suggestion
 from handlers.web.guard import own_hosts
 from handlers.web.health import Health
 from handlers.web.port import NAME as WEB
@@ -75,8 +75,8 @@ def run_command(role: str) -> int:
     return asyncio.run(serve(settings))
 
 
-async def serve(settings: Settings, suggestions: Sequence[str] = ()) -> int:
-    """Run the bot until it is told to stop; `suggestions` are domains that the empty chat page offers."""
+async def serve(settings: Settings, suggestions: Sequence[Suggestion] = ()) -> int:
+    """Run the bot until it is told to stop; `suggestions` are what the empty chat page offers to send."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -98,7 +98,7 @@ async def serve(settings: Settings, suggestions: Sequence[str] = ()) -> int:
 
 @asynccontextmanager
 async def open_bot(
-    settings: Settings, suggestions: Sequence[str] = (), clock: Callable[[], float] = time.time
+    settings: Settings, suggestions: Sequence[Suggestion] = (), clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Bot]:
     """Everything started, in an order in which each part finds what it needs; stopped the other way round.
 

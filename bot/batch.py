@@ -22,6 +22,7 @@ from bot.engine.check import Check, Network
 from bot.engine.run import run
 from bot.network import open_network, wisdom_in
 from bot.settings import load_settings
+from bot.store.keeping import Keeping
 
 IN_FLIGHT = 48
 """Checks under way at once: with more, every one of them only becomes slower."""
@@ -64,10 +65,17 @@ class Batch:
         """A few workers share the lines, so that memory does not follow the length of the file."""
         begun = time.monotonic()
         numbered = self._numbered(lines)
-        with open_network(load_settings()) as network:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(IN_FLIGHT):
-                    group.create_task(self._work(numbered, network))
+        settings = load_settings()
+        keeping = Keeping(settings.store.url, retention_days=settings.store.retention_days)
+        try:
+            with open_network(settings) as network:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(IN_FLIGHT):
+                        group.create_task(self._work(numbered, network, keeping))
+        finally:
+            await keeping.flush()
+        if keeping.problem is not None:
+            print(f"check: the reports could not be stored: {keeping.problem}", file=sys.stderr)
         total = sum(self._statuses.values())
         told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(self._verdicts.items()))
         print(f"{total} checks in {time.monotonic() - begun:.1f} s: {told or 'nothing to do'}", file=sys.stderr)
@@ -77,7 +85,7 @@ class Batch:
     def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
         return ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
 
-    async def _work(self, numbered: Iterator[tuple[int, str]], network: Network) -> None:
+    async def _work(self, numbered: Iterator[tuple[int, str]], network: Network, keeping: Keeping) -> None:
         for number, line in numbered:
             try:
                 report = await self._check(read_line(line), network)
@@ -88,6 +96,7 @@ class Batch:
                 continue
             sys.stdout.write(json.dumps(report_to_json(report), ensure_ascii=False) + "\n")
             sys.stdout.flush()
+            await keeping.add(report, self._lang)
             self._statuses[exit_status(report)] += 1
             self._verdicts[report.verdict] += 1
 

@@ -82,7 +82,8 @@ def _keep(report: Report, lang: Lang) -> None:
     """Store the report after it was shown, so that nobody waits for the store. A store that fails costs only that."""
     from bot.store.keeping import keep_report  # noqa: PLC0415 - as above
 
-    if (problem := keep_report(load_settings().store.url, report, lang)) is not None:
+    kept = load_settings().store
+    if (problem := keep_report(kept.url, report, lang, retention_days=kept.retention_days)) is not None:
         print(f"check: the report could not be stored: {problem}", file=sys.stderr)
 
 

@@ -153,7 +153,7 @@ def _in_language(links: Iterable[Mapping[str, str]], lang: str) -> list[Mapping[
 
 def words_of(code: str, service: str, circumstances: Circumstances, catalogue: Catalogue) -> tuple[str, str]:
     """A finding's title and why, filled in; a sentence whose placeholder has no value keeps a neutral word for it."""
-    entry = catalogue.texts["findings"][code]
+    entry = catalogue.texts["findings"].get(code, {"title": code, "why": code})  # a stored report may be older than we
     values = _values(service, circumstances, catalogue)
     neutral = catalogue.texts.get("neutral", {})
     filled = [fill(entry[part], {**neutral, **values}) or entry[part] for part in ("title", "why")]

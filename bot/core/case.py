@@ -39,6 +39,12 @@ class Case:
     """Whether the person was offered to type the secret: then a single word may be one."""
     with_secret: bool = False
     """Whether the run under way, or the last one, has a log-in."""
+    met: bool = True
+    """Whether the platform has told who the person is; until then nothing is done but to ask it."""
+    watching: bool = False
+    """Whether the case is checked again and again until it works."""
+    blocked: str = ""
+    """The step that the last report fails at, where it takes no secret to see it: such a step can be watched."""
     said: int = 0
     """How many messages without a name of their own were shown: it numbers the next one."""
     marks: tuple[tuple[str, str, str], ...] = ()

@@ -13,7 +13,8 @@ _CLASSES = {
         message.Actions, message.More,
         message.Button, message.Buttons, message.Input, message.Form, message.Message, model.Link, model.Endpoint,
         model.Request, events.Post, events.Amend, events.Whisper, events.OfferSecret, events.StartCheck,
-        events.StopCheck, events.ForgetSecret,
+        events.StopCheck, events.ForgetSecret, events.Meet, events.Watch, events.StopWatch, events.Share, events.Typed,
+        events.Pasted, events.Submitted,
     )
 }  # fmt: skip
 

@@ -5,10 +5,11 @@ conversation.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import replace
 
-from bot.core import speech
+from bot.core import asides, errands, speech
+from bot.core.abilities import Abilities, Mind, Outcome
+from bot.core.access import may_know, may_log_in, refusal
 from bot.core.case import Case
 from bot.core.events import (
     Amend,
@@ -18,55 +19,59 @@ from bot.core.events import (
     Finished,
     ForgetSecret,
     Interrupted,
+    Limited,
+    Meet,
+    Met,
     OfferSecret,
+    Pasted,
     Post,
     Pressed,
     SecretTaken,
+    Shared,
     StartCheck,
     StepDone,
     StopCheck,
+    StopWatch,
     Submitted,
     Typed,
+    WatchEnded,
 )
 from bot.core.intake import InputError, read_account, read_domain, read_endpoint
 from bot.core.mailprogram import ProgramSettings, read_program
-from bot.core.model import SERVICES, Endpoint, Lang, Request, Service, scenario_of
+from bot.core.model import SERVICES, Endpoint, Report, Request, Service, scenario_of
+from bot.core.privilege import neutral
 from bot.core.report import endpoints_of
-from bot.core.understanding import Understanding, understand
+from bot.core.understanding import Understanding, understand, without_secrets
 from bot.core.wisdom import Wisdom
 
-Outcome = tuple[Case, tuple[Effect, ...]]
+EVERYTHING = Abilities()
+__all__ = ["Abilities", "Mind", "advance", "read_form"]
 
 
-class Mind(Protocol):
-    """Where the dialogue has its knowledge from, by language."""
-
-    def wisdom(self, lang: Lang) -> Wisdom: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What this installation can do: whether secrets can be taken at all."""
-
-    secrets: bool = True
-
-
-def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = Abilities()) -> Outcome:
+def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = EVERYTHING) -> Outcome:
     """The case after the event, and what is to be done. Nothing else happens here."""
     after, effects = _react(case, event, mind, abilities)
     return _numbered(after, effects)
 
 
 def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcome:
+    if not case.met and isinstance(event, Typed | Pasted | Submitted):
+        return _unmet(case, event)
     match event:
         case Typed(text=text):
             return _typed(case, text, mind, abilities)
+        case Pasted(text=text):
+            return errands.pasted(case, text, mind)
+        case Met():
+            return _met(case, event, mind, abilities)
+        case Limited() | WatchEnded() | Shared():
+            return errands.told(case, event, mind)
         case Pressed(action=action):
             return _pressed(case, action, mind, abilities)
         case Submitted(form=form, values=values):
             return _submitted(case, form, values, mind, abilities)
         case SecretTaken(handle=handle):
-            return _secret_taken(case, handle, mind)
+            return _secret_taken(case, handle, mind, abilities)
         case StepDone():
             return _step_done(case, event, mind)
         case Finished():
@@ -83,6 +88,24 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
                 ForgetSecret(),
                 Post("expired", speech.expired(case, mind.wisdom(case.lang))),
             )
+
+
+def _unmet(case: Case, event: Typed | Pasted | Submitted) -> Outcome:
+    """First it must be known who speaks. What is kept meanwhile is free of secrets."""
+    if isinstance(event, Submitted):
+        return case, (Meet(event),)
+    clean, seen = without_secrets(event.text)
+    return case, (Meet(replace(event, text=clean), seen),)
+
+
+def _met(case: Case, event: Met, mind: Mind, abilities: Abilities) -> Outcome:
+    if case.met:
+        return case, ()
+    known = replace(case, met=True, lang=event.lang or case.lang, address=event.address, admin=event.admin)
+    after, effects = _react(known, event.first, mind, abilities)
+    if event.secret_seen:
+        effects = (Post("pasted", speech.pasted_secret(known, mind.wisdom(after.lang))), *effects)
+    return after, effects
 
 
 def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
@@ -156,7 +179,7 @@ def _go_on(before: Case, known: Case, mind: Mind, abilities: Abilities) -> Outco
     if known.domain is None and not known.endpoints:
         return replace(known, phase="asking"), (Post("ask", speech.ask_domain(known, mind.wisdom(known.lang))),)
     if before.phase in ("new", "asking", "closed") or _subject(known) != _subject(before):
-        return _start(known, None, mind)
+        return _start(known, None, mind, abilities)
     return _after_account(known, mind, abilities)
 
 
@@ -166,12 +189,18 @@ def _subject(case: Case) -> object:
 
 
 def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
+    if not may_log_in(case, abilities.access):
+        return replace(case, account=None), (Post("refused", asides.refused(case, mind.wisdom(case.lang), "account")),)
     if case.account and abilities.secrets:
         return replace(case, offered=True), (OfferSecret("offer"),)
     return case, (Post("ask", speech.ask_account(case, mind.wisdom(case.lang), secrets=abilities.secrets)),)
 
 
-def _start(case: Case, handle: str | None, mind: Mind) -> Outcome:
+def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> Outcome:
+    """Begin a run, where this person may check this."""
+    if (why := refusal(case, abilities.access)) is not None:
+        told = asides.refused(case, mind.wisdom(case.lang), why)
+        return replace(case, phase="asking", offered=False), (ForgetSecret(), Post("refused", told))
     run = case.run + 1
     stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
     fresh = replace(
@@ -187,10 +216,10 @@ def _start(case: Case, handle: str | None, mind: Mind) -> Outcome:
     return fresh, (*stop, progress, StartCheck(run, request, handle))
 
 
-def _secret_taken(case: Case, handle: str, mind: Mind) -> Outcome:
-    if case.phase == "closed":
+def _secret_taken(case: Case, handle: str, mind: Mind, abilities: Abilities) -> Outcome:
+    if case.phase == "closed" or not may_log_in(case, abilities.access):
         return case, (ForgetSecret(),)
-    return _start(replace(case, offered=False), handle, mind)
+    return _start(replace(case, offered=False), handle, mind, abilities)
 
 
 def _step_done(case: Case, event: StepDone, mind: Mind) -> Outcome:
@@ -207,8 +236,10 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     if event.run != case.run or case.phase != "checking":
         return case, ()
     wisdom = mind.wisdom(case.lang)
-    done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report))
-    report = speech.report(done, event.report, wisdom, secrets=abilities.secrets)
+    done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report), blocked=_watchable(event.report))
+    known = event.report if may_know(done, abilities.access) else neutral(event.report)
+    offers = speech.Offers(abilities.secrets, abilities.watch and bool(done.blocked), abilities.share)
+    report = speech.report(done, known, wisdom, offers)
     effects: list[Effect] = [
         Amend(f"progress:{case.run}", speech.done(case, wisdom)),
         Post(f"report:{case.run}", report),
@@ -222,6 +253,12 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
         done, more = _after_account(done, mind, abilities)
         effects += more
     return done, tuple(effects)
+
+
+def _watchable(report: Report) -> str:
+    """The failing step where it takes no secret to see that it works again, else nothing."""
+    step = report.failing_step or ""
+    return "" if step.endswith((".login", ".mailbox", ".submission", ".input", ".impersonation")) else step
 
 
 def _may_log_in(event: Finished) -> bool:
@@ -242,13 +279,12 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
         case ["secret"]:
             return _after_account(case, mind, abilities)
         case ["program"] if case.program:
-            return _start(replace(case, endpoints={**case.endpoints, **case.program}, offered=False), None, mind)
-        case ["servers"]:
-            return case, (Post("servers", speech.ask_servers(case, wisdom, {})),)
+            theirs = {**case.endpoints, **case.program}
+            return _start(replace(case, endpoints=theirs, offered=False), None, mind, abilities)
         case ["choose", "scenario", name]:
             return _go_on(case, replace(case, scenario=scenario_of(name)), mind, abilities)
         case _:
-            return case, ()
+            return errands.pressed(case, action, wisdom, abilities)
 
 
 def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
@@ -256,10 +292,11 @@ def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
     match wish:
         case "cancel":
             stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
-            closed = replace(case, phase="closed", offered=False, marks=())
-            return closed, (*stop, ForgetSecret(), Post("cancelled", speech.cancelled(case, wisdom)))
+            unwatch: tuple[Effect, ...] = (StopWatch(),) if case.watching else ()
+            closed = replace(case, phase="closed", offered=False, marks=(), watching=False)
+            return closed, (*stop, *unwatch, ForgetSecret(), Post("cancelled", speech.cancelled(case, wisdom)))
         case "recheck" if case.domain or case.endpoints:
-            again, effects = _start(replace(case, offered=False), None, mind)
+            again, effects = _start(replace(case, offered=False), None, mind, abilities)
             return again, (ForgetSecret(), *effects)
         case "yes" if case.account and case.phase == "reported":
             return _after_account(case, mind, abilities)
@@ -269,6 +306,8 @@ def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
 
 def _submitted(case: Case, form: str, values: Mapping[str, str], mind: Mind, abilities: Abilities) -> Outcome:
     """A form's fields; what cannot be read comes back beside its field, with everything that was typed."""
+    if form == "share":
+        return errands.share(case, values, abilities)
     known, errors = read_form(case, values)
     if errors:
         again = speech.form_again(form, case, mind.wisdom(case.lang), values, errors)

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bot.core.message import Message
-from bot.core.model import Report, Request, StepResult
+from bot.core.model import Lang, Report, Request, StepResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,51 @@ class Expired:
     """The offer to type the secret ran out."""
 
 
-Event = Typed | Pressed | Submitted | SecretTaken | StepDone | Finished | Interrupted | Expired
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """A text that the person wants explained, whatever it looks like."""
+
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """The platform has told who the person is; `first` is what they said before. None stays as it was."""
+
+    first: "Typed | Pasted | Submitted"
+    lang: Lang | None = None
+    address: str | None = None
+    admin: bool = False
+    secret_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """A run was not begun, since something was done too often; `minutes` until it is free again."""
+
+    run: int
+    kind: Literal["logins", "checks", "probes"]
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WatchEnded:
+    """A watch is over: it works again (`recovered`), or its time has run out."""
+
+    recovered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A report was shown to others, or why it could not be: not_a_member, shared_outside, gone, failed."""
+
+    problem: str = ""
+
+
+Event = (
+    Typed | Pressed | Submitted | SecretTaken | StepDone | Finished | Interrupted | Expired
+    | Pasted | Met | Limited | WatchEnded | Shared
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,4 +164,33 @@ class ForgetSecret:
     """Kill every offer and wipe every secret of the case."""
 
 
-Effect = Post | Amend | Whisper | OfferSecret | StartCheck | StopCheck | ForgetSecret
+@dataclass(frozen=True, slots=True)
+class Meet:
+    """Ask the platform who the person is, then go on with what they said; nothing in it looks like a secret."""
+
+    first: Typed | Pasted | Submitted
+    secret_seen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Check again and again what needs no secret, until it works or the time for it is over."""
+
+    request: Request
+    failing_step: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopWatch:
+    """End the case's watch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Show the case's report to others, in a channel; the account's name only where the person asked for it."""
+
+    channel: str
+    account: bool = False
+
+
+Effect = Post | Amend | Whisper | OfferSecret | StartCheck | StopCheck | ForgetSecret | Meet | Watch | StopWatch | Share

@@ -1,6 +1,7 @@
 """What the bot says in a dialogue, as platform-neutral messages. The words are in advice/texts, under `words`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bot.core.advice import Circumstances, advice_for_code, words_of
@@ -45,7 +46,7 @@ def _provider(case: Case, wisdom: Wisdom, report: Report | None) -> Mapping[str,
     return match.provider if match else None
 
 
-def _said(told: Reader, key: str, *blocks: Block, **values: Any) -> Message:
+def said(told: Reader, key: str, *blocks: Block, **values: Any) -> Message:
     text = told.word(key, **values)
     return Message(text, (Text(text), *blocks))
 
@@ -80,14 +81,25 @@ def _rows(case: Case, told: Reader) -> tuple[tuple[str, tuple[StepMark, ...]], .
     return tuple((service, tuple(marks)) for service, marks in rows.items())
 
 
-def report(case: Case, finished: Report, wisdom: Wisdom, *, secrets: bool) -> Message:
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What can be done about a report here."""
+
+    secrets: bool = True
+    watch: bool = False
+    share: bool = False
+
+
+def report(case: Case, finished: Report, wisdom: Wisdom, offers: Offers) -> Message:
     """The report with what can be done next."""
     told = reader(case, wisdom, finished)
     buttons = [Button("recheck", told.word("button.recheck"))]
     untested = any(step.skipped_because in ("no_secret", "no_account") for step in finished.steps)
-    if secrets and case.account and (untested or case.with_secret):
+    if offers.secrets and case.account and (untested or case.with_secret):
         buttons.insert(0, Button("secret", told.word("button.secret"), primary=True))
     buttons.append(Button("servers", told.word("button.servers")))
+    more = [action for action, on in (("watch", offers.watch), ("share", offers.share)) if on]
+    buttons += [Button(action, told.word(f"button.{action}")) for action in more]
     return report_message(finished, told, buttons)
 
 
@@ -103,7 +115,7 @@ def explained(text: str, case: Case, wisdom: Wisdom) -> Message | None:
     if found.code == UNRECOGNISED:
         return None
     if found.code == NOT_A_FAILURE:
-        return _said(told, "explain.none")
+        return said(told, "explain.none")
     title, why = words_of(found.code, "imap", told.circumstances, told.catalogue)
     headline = told.word("explain.cause", title=title, confidence=round(found.confidence * 100))
     blocks: list[Block] = [Text(headline, "title"), Text(why), Untrusted(told.word("talk.your_words"), text[:1000])]
@@ -125,14 +137,14 @@ def explained(text: str, case: Case, wisdom: Wisdom) -> Message | None:
 
 def ask_domain(case: Case, wisdom: Wisdom) -> Message:
     told = reader(case, wisdom)
-    return _said(told, "talk.ask_domain", example=EXAMPLES["domain"])
+    return said(told, "talk.ask_domain", example=EXAMPLES["domain"])
 
 
 def ask_account(case: Case, wisdom: Wisdom, *, secrets: bool) -> Message:
     """Asks for the account, or says why the log-in cannot be tested here."""
     told = reader(case, wisdom)
     if not secrets:
-        return _said(told, "talk.secrets_off")
+        return said(told, "talk.secrets_off")
     field = Input(
         "account",
         told.word("field.account"),
@@ -140,7 +152,7 @@ def ask_account(case: Case, wisdom: Wisdom, *, secrets: bool) -> Message:
         f"taro@{case.domain}" if case.domain else EXAMPLES["account"],
         optional=False,
     )
-    return _said(told, "talk.ask_account", Form("account", (field,), told.word("button.next")))
+    return said(told, "talk.ask_account", Form("account", (field,), told.word("button.next")))
 
 
 def ask_servers(
@@ -166,7 +178,7 @@ def ask_servers(
         EXAMPLES["account"],
         errors.get("account", ""),
     )
-    return _said(told, "talk.ask_servers", Form("servers", (*inputs, account), told.word("button.check_now")))
+    return said(told, "talk.ask_servers", Form("servers", (*inputs, account), told.word("button.check_now")))
 
 
 def form_again(
@@ -186,7 +198,7 @@ def form_again(
         Input(name, told.word(f"field.{name}"), value, EXAMPLES.get(name, ""), named.get(name, ""), optional=False)
         for name, value in values.items()
     )
-    return _said(told, "talk.form_again", Form(form, inputs, told.word("button.next")))
+    return said(told, "talk.form_again", Form(form, inputs, told.word("button.next")))
 
 
 def compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Message:
@@ -244,27 +256,27 @@ def secret_offer(case: Case, wisdom: Wisdom, code: str, url: str | None) -> Mess
 
 
 def pasted_secret(case: Case, wisdom: Wisdom) -> Message:
-    return _said(reader(case, wisdom), "talk.pasted_secret")
+    return said(reader(case, wisdom), "talk.pasted_secret")
 
 
 def unclear(case: Case, wisdom: Wisdom) -> Message:
-    return _said(reader(case, wisdom), "talk.unclear", example=EXAMPLES["domain"])
+    return said(reader(case, wisdom), "talk.unclear", example=EXAMPLES["domain"])
 
 
 def help_text(case: Case, wisdom: Wisdom) -> Message:
-    return _said(reader(case, wisdom), "talk.help", example=EXAMPLES["domain"])
+    return said(reader(case, wisdom), "talk.help", example=EXAMPLES["domain"])
 
 
 def cancelled(case: Case, wisdom: Wisdom) -> Message:
-    return _said(reader(case, wisdom), "talk.cancelled")
+    return said(reader(case, wisdom), "talk.cancelled")
 
 
 def expired(case: Case, wisdom: Wisdom) -> Message:
     told = reader(case, wisdom)
-    return _said(told, "talk.expired", Buttons((Button("secret", told.word("button.secret")),)))
+    return said(told, "talk.expired", Buttons((Button("secret", told.word("button.secret")),)))
 
 
 def interrupted(case: Case, wisdom: Wisdom, *, own_fault: bool) -> Message:
     told = reader(case, wisdom)
     key = "talk.own_fault" if own_fault else "talk.interrupted"
-    return _said(told, key, Buttons((Button("recheck", told.word("button.recheck"), primary=True),)), case=case.id)
+    return said(told, key, Buttons((Button("recheck", told.word("button.recheck"), primary=True),)), case=case.id)

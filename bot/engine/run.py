@@ -53,10 +53,10 @@ class _Walk:
         if wanted is not None:
             domain.ask_ahead(self.net, wanted)
         try:
-            running += [asyncio.create_task(self._walk(s, where)) for s, where in self._in_order(request.endpoints)]
+            running += self._start(request.endpoints)
             if wanted is not None:
                 found = await self._domain(wanted)
-                running += [asyncio.create_task(self._walk(s, where)) for s, where in self._in_order(found)]
+                running += self._start(found)
             else:
                 self._recognise(None)
             self.gate.no_more(self.chains)
@@ -74,9 +74,13 @@ class _Walk:
             missing = tuple(s for s in missing if s != "imap")
         return domain.Wanted(request.domain, missing, self.check.wisdom.providers, self.check.network.ispdb_url)  # type: ignore[arg-type]
 
-    @staticmethod
-    def _in_order(endpoints: Mapping[Service, Endpoint]) -> list[tuple[Service, Endpoint]]:
-        return [(service, endpoints[service]) for service in SERVICES if service in endpoints]
+    def _start(self, endpoints: Mapping[Service, Endpoint]) -> list[asyncio.Task[None]]:
+        """A chain for each server, on its way. The gate must know of all of them before it lets anybody pass."""
+        fresh = [service for service in SERVICES if service in endpoints]
+        for service in fresh:
+            line = self.net.line(service, endpoints[service])
+            self.chains[service] = Chain(self.check, service, line, self.gate)
+        return [asyncio.create_task(self._walk(service)) for service in fresh]
 
     async def _domain(self, wanted: domain.Wanted) -> Mapping[Service, Endpoint]:
         """The steps domain.exists, domain.mail and domain.servers; the servers that were found."""
@@ -155,10 +159,9 @@ class _Walk:
         self.domain_steps.append(StepResult(step, "skipped", skipped_because=because))
         self.check.on_step(self.domain_steps[-1])
 
-    async def _walk(self, service: Service, where: Endpoint) -> None:
-        chain = self.chains[service] = Chain(self.check, service, self.net.line(service, where), self.gate)
+    async def _walk(self, service: Service) -> None:
         try:
-            await chain.walk(self.deadline, self._provider)
+            await self.chains[service].walk(self.deadline, self._provider)
         finally:
             self.gate.passed(service)
 

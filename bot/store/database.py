@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -21,6 +21,11 @@ class Database:
         self._engine = engine
         self._reader = engine.execution_options(**READING) if place.path else engine
         self.place = place
+
+    @classmethod
+    def beside(cls, other: "Database") -> Self:
+        """Another part of the same store, over the same connections."""
+        return cls(other._engine, other.place)  # noqa: SLF001 - its own kind
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:

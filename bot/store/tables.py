@@ -123,3 +123,52 @@ people = Table(
     Column("state", Json, nullable=False),
     Column("updated", Double, nullable=False),
 )
+
+threads = Table(
+    "threads",
+    metadata,
+    Column("case_id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("root", Text),
+    Column("place", Json, nullable=False),
+    Column("created", Double, nullable=False),
+    Index("threads_by_root", "channel", "root"),
+)
+
+installations = Table(
+    "installations",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("enterprise", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("updated", Double, nullable=False),
+    Index("installations_of_team", "enterprise", "team"),
+)
+
+uses = Table(
+    "uses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("at", Double, nullable=False),
+    Index("uses_of_key", "kind", "key", "at"),
+    Index("uses_by_age", "at"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("case_id", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("subject", Json, nullable=False),
+    Index("audit_by_age", "at"),
+    Index("audit_of_person", "person", "at"),
+    sqlite_autoincrement=True,
+)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.store.reports import DAY, EXPIRE_REPORTS
-from bot.store.tables import cases, events, messages, offers, outbox, people, reports
+from bot.store.tables import audit, cases, events, messages, offers, outbox, people, reports, threads, uses
 
 _EVENTS_KEPT = 3 * DAY
 """Platforms deliver again within hours: Slack within one, Lark within seven."""
@@ -26,6 +26,11 @@ async def delete_expired(connection: AsyncConnection, now: float, retention_days
             "offers": sa.delete(offers).where(offers.c.expires < now - _REMAINS_KEPT),
             "effects": sa.delete(outbox).where(outbox.c.done < now - _REMAINS_KEPT),
             "events": sa.delete(events).where(events.c.at < now - _EVENTS_KEPT),
+            "threads": sa.delete(threads).where(
+                threads.c.created < now - _REMAINS_KEPT, threads.c.case_id.not_in(sa.select(cases.c.id))
+            ),
+            "uses": sa.delete(uses).where(uses.c.at < limit),
+            "audit": sa.delete(audit).where(audit.c.at < limit),
             "people": sa.delete(people).where(people.c.updated < limit, people.c.id.not_in(sa.select(cases.c.person))),
         },
     )
@@ -41,6 +46,8 @@ async def delete_person(connection: AsyncConnection, person: str) -> dict[str, i
             "reports": sa.delete(reports).where(reports.c.case_id.in_(own)),
             "messages": sa.delete(messages).where(messages.c.case_id.in_(own) | (messages.c.person == person)),
             "offers": sa.delete(offers).where(offers.c.case_id.in_(own) | (offers.c.person == person)),
+            "threads": sa.delete(threads).where(threads.c.person == person),
+            "audit": sa.delete(audit).where(audit.c.person == person),
             "cases": sa.delete(cases).where(cases.c.person == person),
             "people": sa.delete(people).where(people.c.id == person),
         },

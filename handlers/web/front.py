@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -15,10 +16,18 @@ _PAUSE_AFTER_WRONG = 1.0
 """Seconds: guessing a token is not worth it."""
 
 
-class Front:
-    """`suggestions` are domains that an empty page offers to try."""
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """A text that an empty page offers to send, with a word on it."""
 
-    def __init__(self, mind: Mind, sessions: Sessions, suggestions: Sequence[str] = ()) -> None:
+    text: str
+    hint: str = ""
+
+
+class Front:
+    """`suggestions` are what an empty page offers to try, practice domains for example."""
+
+    def __init__(self, mind: Mind, sessions: Sessions, suggestions: Sequence[Suggestion] = ()) -> None:
         self._mind, self._sessions, self._suggestions = mind, sessions, suggestions
 
     def routes(self) -> list[web.RouteDef]:
@@ -30,10 +39,13 @@ class Front:
             return self._door(request, wrong=False)
         lang = language(request)
         words = words_in(lang, self._mind)
+        spoken = self._mind.wisdom(lang).catalogue.texts["words"]
         config = {
             "words": words.below("chat."),
             "secret": words.below("secret."),
-            "suggestions": list(self._suggestions),
+            "status": {key.removeprefix("status."): word for key, word in spoken.items() if key.startswith("status.")},
+            "who": spoken["who_line"],
+            "suggestions": [[each.text, each.hint] for each in self._suggestions],
         }
         response = html(render("chat.html", lang, words, config=config), policy=CHAT_POLICY)
         if not known:

@@ -58,6 +58,15 @@ async def test_srv() -> None:
     assert seen.report.verdict == "pass"
 
 
+@pytest.mark.parametrize("target", ["999.999.999.999.", "1234.", ("\\001" * 40) + ".test.", "a\\032b.test.", "*.test.", "."])
+async def test_srv_targets_that_are_no_hosts_are_done_without(target: str) -> None:
+    async with make_world() as world:
+        world.record(DOMAIN, "MX", f"10 {target}")
+        world.record(f"_imaps._tcp.{DOMAIN}", "SRV", f"0 1 993 {target}")
+        seen = await examine(world, DOMAIN)
+    assert "imap" not in servers(seen)
+
+
 @pytest.mark.parametrize(
     ("host", "path", "secure"),
     [(f"autoconfig.{DOMAIN}", FILE, True), (DOMAIN, WELL_KNOWN, True), (f"autoconfig.{DOMAIN}", FILE, False)],

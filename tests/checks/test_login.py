@@ -2,10 +2,11 @@
 
 import pytest
 
-from bot.core.model import SERVICES, Security, Service
+from bot.core.model import SERVICES, Endpoint, Security, Service
 from tests.checks.cases.table import Ground
 from tests.checks.running import ACCOUNT, SECRET, Seen, examine, make_world
 from tests.servers.refusals import IMAP
+from tests.servers.script import Say
 from tests.servers.world import World
 
 DOMAIN = "practice.test"
@@ -116,6 +117,22 @@ async def pair(world: World, imap: dict[str, object] | None = None, smtp: dict[s
     return seen, one.transcript, other.transcript
 
 
+@pytest.mark.parametrize("named", [False, True])
+async def test_smtp_waits_for_the_verdict_of_imap(named: bool) -> None:
+    """However slow IMAP is, and whether the servers were named or found."""
+    slow = Say("{tag} NO [AUTHENTICATIONFAILED] Invalid credentials", delay=0.4)
+    async with make_world() as world:
+        world.domain(DOMAIN)
+        imap = await world.imap(f"imap.{DOMAIN}", refuse_all=slow)
+        smtp = await world.smtp(f"smtp.{DOMAIN}", accounts={ACCOUNT: SECRET})
+        pop = await world.pop(f"pop.{DOMAIN}", accounts={ACCOUNT: SECRET})
+        ends = {s: Endpoint(f"{s}.{DOMAIN}", t.port, "tls") for s, t in (("imap", imap), ("smtp", smtp), ("pop", pop))}
+        servers = ends if named else {"pop": ends["pop"], "imap": ends["imap"]}
+        seen = await examine(world, None if named else DOMAIN, servers=servers, account=ACCOUNT, secret=SECRET)
+    assert (imap.transcript.used, smtp.transcript.used, pop.transcript.used) == (1, 0, 0)
+    assert {seen.step(f"{service}.login").skipped_because for service in ("smtp", "pop")} == {"imap.login"}
+
+
 async def test_refused_secret_is_not_sent_again() -> None:
     async with make_world() as world:
         seen, imap, smtp = await pair(world, {"accounts": {ACCOUNT: "another"}})
@@ -151,7 +168,7 @@ async def test_smtp_is_checked_when_imap_is_down() -> None:
 async def test_mailbox_is_read_and_nothing_changes() -> None:
     async with make_world() as world:
         seen, imap, smtp = await pair(world, {"wants_id": True})
-    assert imap.commands == ["AUTHENTICATE", "ID", "EXAMINE", "LIST"]
+    assert imap.commands == ["AUTHENTICATE", "ID", "EXAMINE", "LIST", "LIST"]
     assert smtp.commands == ["EHLO", "AUTH", "MAIL", "RCPT", "RSET"]
     assert (smtp.senders, smtp.recipients) == ([ACCOUNT], [ACCOUNT])
     assert seen.step("imap.mailbox").notes["folders"] == 3

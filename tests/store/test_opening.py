@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import importlib.util
 import signal
 import sqlite3
 import stat
@@ -140,6 +141,14 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 async def test_urls_of_another_kind_are_refused_without_repeating_them(url: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="neither SQLite with a file nor PostgreSQL") as caught:
         async with open_store(url, tmp_path):
+            pass
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("psycopg") is not None, reason="psycopg is installed")
+async def test_postgresql_without_its_driver_is_told_in_words() -> None:
+    with pytest.raises(StoreError, match="not installed: psycopg") as caught:
+        async with open_store("postgresql://ann:hunter2@db/bot"):
             pass
     assert "hunter2" not in str(caught.value)
 

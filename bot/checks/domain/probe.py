@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.checks.domain.wire import autoconfig_urls, read_autoconfig
+from bot.checks.domain.wire import autoconfig_urls, is_host, read_autoconfig
 from bot.checks.link.fetch import fetch
 from bot.checks.link.line import Net
 from bot.core.model import Answer, ConnectFacts, DomainFacts, Endpoint, Security, ServersFacts, Service, endpoint
@@ -103,7 +103,7 @@ async def _by_srv(net: Net, domain: str, service: Service) -> Endpoint | None:
         answer = await net.questions.ask(f"{label}.{domain}", "SRV")
         for record in answer.records:
             host, _, port = record.rpartition(":")
-            if host not in ("", ".") and 0 < int(port):
+            if is_host(host) and int(port) > 0:
                 return Endpoint(host, int(port), security)
     return None
 
@@ -131,7 +131,8 @@ async def _by_trying(
 async def _by_pages(net: Net, wanted: Wanted, facts: DomainFacts) -> tuple[dict[Service, Endpoint], str]:
     """All the places at once; the best one that has an answer counts."""
     places = [(url, "autoconfig") for url in autoconfig_urls(wanted.domain)]
-    provider = _registered(facts.mx.records[0]) if facts.mx.records else None
+    mx = facts.mx.records[0] if facts.mx.records else ""
+    provider = None if mx.endswith(f".{wanted.domain}") else _registered(mx)
     if provider and provider != wanted.domain:
         places += [(url, "autoconfig of MX") for url in autoconfig_urls(provider)[:2]]
     if wanted.ispdb_url:
@@ -161,19 +162,18 @@ async def _guess(net: Net, domain: str, service: Service, mx: Sequence[str]) -> 
     hosts = [f"{name}.{domain}" for name in _NAMES[service]]
     hosts += [host for host in mx[:1] if host not in (".", *hosts)]
     hosts.append(domain)
-    facts = await asyncio.gather(*(net.questions.addresses(host) for host in hosts))
-    known = [host for host, found in zip(hosts, facts, strict=True) if found.public]
-    private = [host for host, found in zip(hosts, facts, strict=True) if found.private and not found.public]
+    for host in hosts:
+        net.questions.expect(host)
     reached: list[Endpoint] = []
     for port in _PORTS[service]:
-        winner = await _race(net, service, [endpoint(host, port) for host in known], reached)
+        winner = await _race(net, service, [endpoint(host, port) for host in hosts], reached)
         if winner is not None:
             return winner, True
         if reached:
             break
-    own = [host for host in (*known, *private) if host == hosts[0]]
-    named = reached[0] if reached else endpoint(own[0], _PORTS[service][0]) if own else None
-    return named, False
+    own = await net.questions.addresses(hosts[0])
+    exists = own.public or own.private
+    return (reached[0] if reached else endpoint(hosts[0], _PORTS[service][0]) if exists else None), False
 
 
 async def _race(net: Net, service: Service, candidates: Sequence[Endpoint], reached: list[Endpoint]) -> Endpoint | None:
@@ -204,6 +204,8 @@ async def _race(net: Net, service: Service, candidates: Sequence[Endpoint], reac
 async def _prove(net: Net, service: Service, where: Endpoint) -> tuple[bool, bool]:
     """Whether a server answers there, and whether it is sure to be the right one: implicit TLS with a strict handshake."""
     line = net.line(service, where)
+    if not (await line.resolve()).public:
+        return False, False
     connected = await line.connect()
     if not isinstance(connected, ConnectFacts) or connected.address is None:
         return False, False

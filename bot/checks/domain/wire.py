@@ -7,7 +7,7 @@ from bot.core.model import Endpoint, Security, Service
 
 _TYPES: Mapping[str, Service] = {"imap": "imap", "pop3": "pop", "smtp": "smtp"}
 _SECURITY: Mapping[str, Security] = {"SSL": "tls", "STARTTLS": "starttls"}
-_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+\Z")
+_HOST = re.compile(r"(?=.{1,253}\Z)(?!.*\.\d+\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})+\Z")
 _MAX_PORT = 65535
 
 
@@ -28,11 +28,16 @@ def read_autoconfig(body: bytes, domain: str) -> dict[Service, Endpoint]:
         texts = {name: (server.findtext(name) or "").strip() for name in ("hostname", "port", "socketType")}
         host = texts["hostname"].replace("%EMAILDOMAIN%", domain).lower()
         security = _SECURITY.get(texts["socketType"].upper())
-        if service is None or security is None or not _HOST.match(host) or not texts["port"].isdecimal():
+        if service is None or security is None or not is_host(host) or not texts["port"].isdecimal():
             continue
         if 0 < int(texts["port"][:6]) <= _MAX_PORT:
             found.setdefault(service, Endpoint(host, int(texts["port"]), security))
     return found
+
+
+def is_host(name: str) -> bool:
+    """Whether a name that a stranger's DNS or file gives can be a server's: DNS itself allows any bytes in it."""
+    return _HOST.match(name) is not None
 
 
 def autoconfig_urls(domain: str) -> tuple[str, ...]:

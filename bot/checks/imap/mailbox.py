@@ -1,6 +1,6 @@
 """The mailbox after the log-in, through aioimaplib over the same connection. Nothing in the mailbox changes.
 
-`ID` goes first, since NetEase opens no mailbox for a client that did not introduce itself. ID, EXAMINE and LIST are sent
+`ID` goes first, since NetEase opens no mailbox for a client that did not introduce itself. ID, EXAMINE and LIST go
 together; replies are fed to aioimaplib one by one, since it fails on thousands of lines in one piece.
 """
 
@@ -22,39 +22,47 @@ _ID = '("name" "migcheck" "vendor" "migcheck" "support-url" "https://pypi.org/pr
 _MAX_LINES = 50_000
 _MAX_STATUS = 10_000
 _LARGEST = 10
+_COUNT_TIME = 8.0
+"""Seconds that counting may take."""
 
 
 async def read_mailbox(line: Line) -> MailboxFacts:
-    """INBOX read-only, and all folders with their counts and sizes as far as the server tells them."""
+    """INBOX read-only, and all folders with their counts and sizes as far as the server tells them in time."""
     assert line.stream is not None
     reader = _Reader(line.stream, line.net.timeouts.reply)
     words: tuple[str, ...] = line.memory["capabilities"]
-    items = "MESSAGES SIZE" if "STATUS=SIZE" in words else "MESSAGES"
-    extended = "LIST-STATUS" in words
-    listing = ('""', '"*"', f"RETURN (STATUS ({items}))") if extended else ('""', '"*"')
-    opened, found = await reader.run({"ID": (_ID,), "EXAMINE": ("INBOX",), "LIST": listing})
-    if extended and found.result == "BAD":
-        (found,) = await reader.run({"LIST": ('""', '"*"')})
+    opened, found = await reader.run({"ID": (_ID,), "EXAMINE": ("INBOX",), "LIST": ('""', '"*"')})
     folders = _folders(found.lines) if found.result == "OK" else []
-    if found.result == "OK" and not reader.numbers:
-        await _ask_status(reader, folders[:_MAX_STATUS], items)
+    # Thousands of folders can take a server minutes to count; that they are there is known already.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_COUNT_TIME):
+            await _count(reader, folders, words)
     return _facts(reader, folders, opened, found)
+
+
+async def _count(reader: "_Reader", folders: list[wire.Listed], words: tuple[str, ...]) -> None:
+    """All numbers with one question (RFC 5819), otherwise folder by folder, all questions at once."""
+    items = b"(MESSAGES SIZE)" if "STATUS=SIZE" in words else b"(MESSAGES)"
+    wanted = [folder for folder in folders if folder.selectable][:_MAX_STATUS]
+    if wanted and "LIST-STATUS" in words:
+        await reader.pipeline([b'LIST "" "*" RETURN (STATUS %s)' % items])
+    if not reader.numbers:
+        await reader.pipeline([b"STATUS " + folder.wire + b" " + items for folder in wanted])
 
 
 def _facts(
     reader: "_Reader", folders: list[wire.Listed], opened: aioimaplib.Response, found: aioimaplib.Response
 ) -> MailboxFacts:
-    counted = [
-        Folder(f.name, n.get("MESSAGES"), n.get("SIZE"))
-        for f in folders
-        if (n := reader.numbers.get(f.name)) is not None
-    ]
+    """Totals only where every folder was counted."""
+    named = [(folder, reader.numbers.get(folder.name, {})) for folder in folders if folder.selectable]
+    counted = [Folder(folder.name, n.get("MESSAGES"), n.get("SIZE")) for folder, n in named if n]
+    messages = [folder.messages for folder in counted if folder.messages is not None]
     sizes = [folder.bytes for folder in counted if folder.bytes is not None]
     return MailboxFacts(
         messages=reader.exists,
         folders=len(folders),
-        total_messages=sum(folder.messages or 0 for folder in counted) if counted else None,
-        total_bytes=sum(sizes) if sizes else None,
+        total_messages=sum(messages) if messages and len(messages) == len(named) else None,
+        total_bytes=sum(sizes) if sizes and len(sizes) == len(named) else None,
         largest=tuple(sorted(counted, key=lambda f: (f.bytes or 0, f.messages or 0), reverse=True)[:_LARGEST]),
         refusal=None if opened.result == "OK" else _refusal(opened),
         list_refusal=None if found.result == "OK" else _refusal(found),
@@ -74,12 +82,6 @@ def _folders(lines: list[bytes]) -> list[wire.Listed]:
         if part.startswith(b"(") and (folder := wire.listed(parts[i : i + 2])) is not None:
             found.append(folder)
     return found
-
-
-async def _ask_status(reader: "_Reader", folders: list[wire.Listed], items: str) -> None:
-    """The numbers folder by folder, all questions at once, where the server cannot tell them with the list."""
-    wanted = [folder for folder in folders if folder.selectable]
-    await reader.pipeline([b"STATUS " + folder.wire + b" (" + items.encode() + b")" for folder in wanted])
 
 
 class _Reader:

@@ -80,7 +80,9 @@ async def _greeting(stream: Stream, timeout: float) -> Greeting:
         return Greeting(text, service, welcome=False)
     reply = wire.parse(first, "")
     assert isinstance(reply, wire.Untagged)
-    return Greeting(text, "imap", reply.status != "BYE", wire.capability_words(reply), reply.status == "PREAUTH")
+    known = "imap" if reply.status is not None else None
+    welcome = reply.status in ("OK", "PREAUTH")
+    return Greeting(text, known, welcome, wire.capability_words(reply), reply.status == "PREAUTH")
 
 
 async def start_tls(line: Line) -> TlsFacts | StartTlsReply:

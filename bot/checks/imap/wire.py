@@ -109,7 +109,8 @@ def quote(text: str) -> bytes | None:
 
 
 def unquote(data: bytes) -> str:
-    """An astring as it stands in LIST and STATUS replies, as text."""
+    """An astring as it stands in LIST and STATUS replies, its literal inline, as text."""
+    data = re.sub(rb"\A\{\d+\+?\}\r?\n", b"", data)
     if data.startswith(b'"') and data.endswith(b'"') and len(data) > 1:
         data = re.sub(rb"\\(.)", rb"\1", data[1:-1])
     return printable(data, 500)

@@ -7,6 +7,7 @@ lost answer should be asked for again early and of another server.
 import asyncio
 import contextlib
 import errno
+import ipaddress
 import secrets
 import socket
 import struct
@@ -302,4 +303,8 @@ def questions(resolver: Resolver, policy: NetworkPolicy) -> Questions:
 
 
 def _is_address(host: str) -> bool:
-    return ":" in host or host.replace(".", "").isdecimal()
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -20,15 +20,19 @@ _COMMAND_LIMIT = 512
 
 async def read_reply(stream: Stream, timeout: float) -> wire.Reply:
     """One reply of one or more lines. Raises Malformed besides network errors."""
-    lines: list[bytes] = []
+    return await _reply_from(stream, await stream.read_line(timeout), timeout)
+
+
+async def _reply_from(stream: Stream, first: bytes, timeout: float) -> wire.Reply:
+    lines = [first]
     try:
-        while len(lines) < _MAX_LINES:
+        while not wire.last_line(lines[-1]):
+            if len(lines) >= _MAX_LINES:
+                raise Malformed(f"a reply of more than {_MAX_LINES} lines")
             lines.append(await stream.read_line(timeout))
-            if wire.last_line(lines[-1]):
-                return wire.reply(lines)
+        return wire.reply(lines)
     except wire.SmtpSyntaxError as error:
         raise Malformed(str(error)) from None
-    raise Malformed(f"a reply of more than {_MAX_LINES} lines")
 
 
 async def command(line: Line, text: str) -> wire.Reply:
@@ -52,10 +56,7 @@ async def _greeting(stream: Stream, timeout: float) -> Greeting:
     service = service_of(first)
     if service != "smtp":
         return Greeting(printable(first), service, welcome=False)
-    lines = [first]
-    while not wire.last_line(lines[-1]) and len(lines) < _MAX_LINES:
-        lines.append(await stream.read_line(timeout))
-    answer = wire.reply(lines)
+    answer = await _reply_from(stream, first, timeout)
     return Greeting(answer.text, "smtp", answer.code == _READY)
 
 

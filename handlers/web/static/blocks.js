@@ -25,7 +25,14 @@ function foreign(text, most = MOST_FOREIGN) {
 
 /** The blocks of a message. `page` gives words and takes what the person does. */
 export function blocks(list, page) {
+  if (page.finished) return [folded(list, page)];
   return list.map((block) => RENDER[block.type]?.(block, page)).filter(Boolean);
+}
+
+/** A check that is over: its steps stand in the report, so here they are folded away. */
+function folded(list, page) {
+  const [first, ...rest] = list;
+  return make("details", { class: "past" }, make("summary", {}, first.text), ...blocks(rest, { ...page, finished: false }));
 }
 
 const RENDER = {

@@ -89,6 +89,7 @@ function draw(data) {
     words: { ...words, status: config.status, who: config.who },
     secret: config.secret,
     key: data.key ?? `m${data.id}`,
+    finished: (data.key ?? "").startsWith("progress:") && !data.body.blocks.some((block) => block.type === "Buttons"),
     offer: offerOf(data),
     press: (action, label) => act("/chat/press", { action, label }),
     submit: (form, values) => act("/chat/submit", { form, values }),

@@ -1,0 +1,20 @@
+"""A straight line through measured times."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """`slope` is in round trips, `intercept` in milliseconds: what does not depend on the distance."""
+
+    slope: float
+    intercept: float
+
+
+def fit(times: Mapping[float, Sequence[float]]) -> Fit:
+    """Least squares over the medians: round trip in seconds -> durations in seconds."""
+    points = {trip: statistics.median(durations) for trip, durations in times.items()}
+    slope, intercept = statistics.linear_regression(list(points), list(points.values()))
+    return Fit(slope, intercept * 1000)

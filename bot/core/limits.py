@@ -1,0 +1,49 @@
+"""Limits of use: how often something may happen within a time. Pure; the store counts."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_LIMIT = re.compile(r"(\d{1,6})/(\d{1,6})([smhd])\Z")
+_SPAN = re.compile(r"(\d{1,6})([smhd])\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `times` within `seconds`."""
+
+    times: int
+    seconds: float
+
+
+def read_limit(text: str) -> Limit:
+    """`3/15m` and the like. Raises ValueError."""
+    match = _LIMIT.match(text.strip())
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise ValueError("not a limit; an example: 3/15m")
+    return Limit(int(match[1]), int(match[2]) * _UNITS[match[3]])
+
+
+def read_span(text: str) -> float:
+    """`15m`, `7d` and the like, in seconds. Raises ValueError."""
+    match = _SPAN.match(text.strip())
+    if match is None or not int(match[1]):
+        raise ValueError("not a span of time; an example: 15m")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def longest(limits: Iterable[Limit]) -> float:
+    """How long a use has to be remembered."""
+    return max((limit.seconds for limit in limits), default=0.0)
+
+
+def free_at(limits: Iterable[Limit], uses: Sequence[float], now: float) -> float | None:
+    """When the next use is allowed, None where it is now. `uses` are the times of earlier ones, in any order."""
+    free: float | None = None
+    for limit in limits:
+        within = sorted(at for at in uses if at > now - limit.seconds)
+        if len(within) >= limit.times:
+            until = within[len(within) - limit.times] + limit.seconds
+            free = until if free is None else max(free, until)
+    return free

@@ -1,0 +1,51 @@
+"""Where on a chat platform a case's talk is: the place as the platform's adapter understands it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.store.database import Database
+from bot.store.tables import threads
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """`root` names the first message of the thread in `channel`; None while nothing was shown yet."""
+
+    case_id: str
+    person: str
+    channel: str
+    root: str | None
+    place: Mapping[str, Any]
+    created: float
+
+
+class Threads(Database):
+    """The table of threads. Every method raises StoreError where the database fails."""
+
+    async def put(self, thread: Thread) -> bool:
+        """Keep a new thread; False where the case has one already, which then stays."""
+        values = {
+            "case_id": thread.case_id, "person": thread.person, "channel": thread.channel, "root": thread.root,
+            "place": dict(thread.place), "created": thread.created,
+        }  # fmt: skip
+        async with self._writing() as connection:
+            put = self._insert(threads).values(values).on_conflict_do_nothing()
+            return bool((await connection.execute(put)).rowcount == 1)
+
+    async def begin(self, case_id: str, channel: str, root: str) -> None:
+        """The first message of a case was shown; an earlier one stays the root."""
+        change = sa.update(threads).where(threads.c.case_id == case_id, threads.c.root.is_(None))
+        async with self._writing() as connection:
+            await connection.execute(change.values(channel=channel, root=root))
+
+    async def of_case(self, case_id: str) -> Thread | None:
+        row = await self._row(sa.select(threads).where(threads.c.case_id == case_id))
+        return Thread(**row) if row else None
+
+    async def at(self, channel: str, root: str) -> Thread | None:
+        """The thread that begins with this message."""
+        row = await self._row(sa.select(threads).where(threads.c.channel == channel, threads.c.root == root))
+        return Thread(**row) if row else None

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo setup setup-dev test check format lock bench links preview clean
+.PHONY: run demo setup setup-dev test check format lock bench links screenshots clean
 
 run: setup
 	$(BIN)/python -m bot run
@@ -52,3 +52,12 @@ bench: setup-dev
 
 clean:
 	rm -rf .venv .cache
+
+# The documentation's pictures, from the practice domains.
+screenshots: setup-dev
+	bin/install-test-packages
+	$(BIN)/python -m tests.screenshots
+
+# Whether the links of the knowledge can be reached; needs a network.
+links: setup-dev
+	$(BIN)/python -m tests.links

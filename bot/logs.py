@@ -1,4 +1,4 @@
-"""Logging: structured, to standard error, without secrets. Other libraries may speak from WARNING up, whatever is set."""
+"""Logging: structured, to standard error, without secrets. Other libraries speak from WARNING up, whatever is set."""
 
 import logging
 import re
@@ -59,7 +59,7 @@ def mask(text: str) -> str:
 
 
 def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """structlog's processor that masks every value of an event, at any depth."""
+    """Structlog's processor that masks every value of an event, at any depth."""
     for key, value in event.items():
         if not key.startswith("_"):
             event[key] = _masked(value)

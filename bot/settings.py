@@ -16,6 +16,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from bot.core.limits import read_limit, read_span
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -94,6 +96,49 @@ class SecretSettings(_Part):
     ttl: float = Field(600.0, gt=0)
 
 
+def _limit(text: str) -> str:
+    read_limit(text)
+    return text
+
+
+def _span(text: str) -> str:
+    read_span(text)
+    return text
+
+
+_Limits = tuple[Annotated[str, AfterValidator(_limit)], ...]
+_Span = Annotated[str, AfterValidator(_span)]
+
+
+class SlackSettings(_Part):
+    enabled: bool = False
+    mode: Literal["http", "socket"] = "http"
+    bot_token: SecretStr | None = None
+    app_token: SecretStr | None = None
+    signing_secret: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    encryption_key: SecretStr | None = None
+    command: Annotated[str, Field(pattern=r"^/[a-z0-9_-]{1,31}$")] = "/migcheck"
+    api_url: str = "https://slack.com/api/"
+
+
+class AccessSettings(_Part):
+    admins: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+class LimitSettings(_Part):
+    logins_per_account: _Limits = ("3/15m", "6/24h")
+    checks_per_person: _Limits = ("30/1h",)
+    probes_per_host: _Limits = ("60/1h",)
+
+
+class WatchSettings(_Part):
+    every: _Span = "15m"
+    for_: _Span = Field("7d", alias="for")
+
+
 class LogSettings(_Part):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     format: Literal["console", "json"] = "console"
@@ -111,6 +156,10 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
     web: WebSettings = WebSettings()
     secrets: SecretSettings = SecretSettings()  # type: ignore[call-arg]
+    slack: SlackSettings = SlackSettings()
+    access: AccessSettings = AccessSettings()
+    limits: LimitSettings = LimitSettings()
+    watch: WatchSettings = WatchSettings()
     log: LogSettings = LogSettings()
 
     @property

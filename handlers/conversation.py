@@ -1,8 +1,8 @@
 """From an event to what comes of it: seen once, decided by the dialogue, stored with its effects, then carried out.
 
-Case, event id and effects are stored in one transaction (the effects are the outbox), so that a redelivered event has no
-second effect and a crash loses none. Two effects stay open for as long as they live: a run until its end was told, an
-offer to type a secret until it is over. What is open when a process starts therefore tells what a crash cut off.
+Case, event id and effects are stored in one transaction (the effects are the outbox), so that a redelivered event has
+no second effect and a crash loses none. Two effects stay open for as long as they live: a run until its end was told,
+an offer to type a secret until it is over. What is open when a process starts therefore tells what a crash cut off.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 from bot.core import speech
 from bot.core.case import Case, case_from_json, case_to_json
 from bot.core.codec import to_json
-from bot.core.dialogue import Abilities, Mind, advance
+from bot.core.dialogue import Mind, advance
 from bot.core.events import (
     Amend,
     Effect,
@@ -24,11 +24,15 @@ from bot.core.events import (
     Expired,
     ForgetSecret,
     Interrupted,
+    Meet,
     OfferSecret,
     Post,
     SecretTaken,
+    Share,
     StartCheck,
     StopCheck,
+    StopWatch,
+    Watch,
     Whisper,
 )
 from bot.core.message import Button, Buttons, Message
@@ -39,6 +43,7 @@ from bot.settings import Settings
 from bot.store.rows import CaseRow, StaleCase
 from bot.store.store import Store
 from bot.store.vault import Vault
+from handlers.beside import Beside
 from handlers.delivery import Due, Lane, due
 from handlers.offers import Offers
 from handlers.port import Port
@@ -51,7 +56,7 @@ _KEY_BYTES = 16
 class Conversation:
     """All cases of this process. `ports` are the platforms by name; a case's `surface` names its own."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - one of each part
         self,
         store: Store,
         vault: Vault,
@@ -63,9 +68,9 @@ class Conversation:
     ) -> None:
         self._store, self._vault, self._mind, self._ports, self._clock = store, vault, mind, ports, clock
         self._origin = settings.web.origin
-        self._abilities = Abilities(secrets=settings.secret_entry != "off")
         self.offers = Offers(store, settings.secrets.ttl, clock, self._done, self._expired)
         self._runs = Runs(network, mind, self._take, self._keep, self._done)
+        self._beside = Beside(store, network, mind, settings, clock, self.handle, self._done)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
         self._open: set[int] = set()
@@ -86,6 +91,7 @@ class Conversation:
         """Let runs and messages end within `grace` seconds; what is left is taken up at the next start."""
         await self._runs.close(grace)
         await self.offers.close()
+        await self._beside.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self.settle()
@@ -139,8 +145,10 @@ class Conversation:
     def _decide(self, case: Case, events: Iterable[Event]) -> tuple[Case, list[Effect]]:
         """The dialogue's answer to events that came together; of several states of a message only the last stays."""
         effects: list[Effect] = []
+        port = self._ports.get(case.surface)
+        abilities, case = self._beside.abilities(port), replace(case, admin=self._beside.admin(case, port))
         for event in events:
-            case, more = advance(case, event, self._mind, self._abilities)
+            case, more = advance(case, event, self._mind, abilities)
             newer = {effect.key for effect in more if isinstance(effect, Amend)}
             effects = [e for e in effects if not (isinstance(e, Amend) and e.key in newer)] + list(more)
         return case, effects
@@ -164,14 +172,23 @@ class Conversation:
                 self._vault.forget(task.case)
                 await self.offers.kill(task.case)
                 await self._done(task)
+            case Watch() if (case := await self._beside.case(task.case)) is not None:
+                self._beside.watch(task, task.effect, case)
+            case StopWatch():
+                await self._beside.stop_watch(task)
             case _:
                 self._lane(task.case).add(task)
 
     async def _begin(self, task: Due, start: StartCheck) -> None:
         row = await self._store.case(task.case)
         secret = self._vault.take(start.handle, self._clock()) if start.handle is not None else None
-        if row is not None:
-            self._runs.begin(Orders(task, start, case_from_json(row.state), secret))
+        if row is None:
+            return
+        case = case_from_json(row.state)
+        if await self._beside.admits(case, task, start, secret=secret is not None):
+            self._runs.begin(Orders(task, start, case, secret))
+        elif secret is not None:
+            secret.wipe()
 
     def _lane(self, case: str) -> Lane:
         for name in [name for name, lane in self._lanes.items() if lane.idle and name != case]:
@@ -210,6 +227,10 @@ class Conversation:
                 await port.whisper(case, message)
             case OfferSecret(key=key):
                 await self._offer(port, case, key, task)
+            case Meet():
+                await self._beside.meet(port, case, task, task.effect)
+            case Share():
+                await self._beside.share(port, case, task, task.effect)
             case _:
                 raise AssertionError(type(task.effect))
 
@@ -223,7 +244,7 @@ class Conversation:
         if known is not None and known.ref is not None:
             return
         await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock())
-        ref = await port.post(case, key, shown)
+        ref = await port.post(case, key, shown, again=known is not None)
         await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock(), ref=ref)
 
     async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
@@ -238,7 +259,7 @@ class Conversation:
             return self.offers.resume(task, case.person)
         token, code = await self.offers.make(task, case.person)
         wisdom = self._mind.wisdom(case.lang)
-        kept = speech.secret_offer(case, wisdom, code, None)
+        kept = replace(speech.secret_offer(case, wisdom, code, None), data={"code": code})
         return await self._post(
             port, case, key, kept, speech.secret_offer(case, wisdom, code, f"{self._origin}/s/{token}")
         )

@@ -1,9 +1,19 @@
 """What a chat platform must do for the conversation. A platform is one folder in handlers/ that implements this."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.core.case import Case
 from bot.core.message import Message
+from bot.core.model import Lang
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """Who a person is, as far as the platform tells: the language they read, and their own mail address."""
+
+    lang: Lang | None = None
+    address: str | None = None
 
 
 class Port(Protocol):
@@ -12,9 +22,16 @@ class Port(Protocol):
     name: str
     secret_forms: bool
     """Whether the platform has a form of its own in which a secret may be typed (`secrets.entry: modal`)."""
+    open_to_all: bool
+    """Whether whoever reaches the bot here may check everything; otherwise `access.*` says who may what."""
+    channels: bool
+    """Whether there are places in which a report can be shown to others."""
 
-    async def post(self, case: Case, key: str, message: Message) -> str:
-        """Show a message in the case's place; the platform's id of it. The same key is shown once."""
+    async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:
+        """Show a message in the case's place; the platform's id of it. The same key is shown once.
+
+        `again`: an earlier try may have been delivered although nobody heard of it; then it is looked for first.
+        """
         ...
 
     async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:
@@ -23,4 +40,12 @@ class Port(Protocol):
 
     async def whisper(self, case: Case, message: Message) -> None:
         """Show a message to the person alone."""
+        ...
+
+    async def introduce(self, case: Case) -> Introduction | None:
+        """Who the case's person is; None where this bot does not talk to them, which they were then told."""
+        ...
+
+    async def share(self, case: Case, channel: str, message: Message) -> str:
+        """Show a message to others; empty, or why it could not be: not_a_member, shared_outside, failed."""
         ...

@@ -22,7 +22,9 @@ _OF_OTHER_SCENARIOS = {"input.url_invalid", "input.domain_mismatch", "input.acco
 def hold(case: Case | DomainCase, seen: Seen) -> None:
     """The finding stands at its step with its evidence, and is the cause where its severity says so."""
     finding = seen.finding(case.code, case.step)
-    wrong = {k: finding.evidence.get(k) for k, wanted in case.evidence.items() if not holds(wanted, finding.evidence.get(k))}
+    wrong = {
+        k: finding.evidence.get(k) for k, wanted in case.evidence.items() if not holds(wanted, finding.evidence.get(k))
+    }
     assert not wrong, finding.evidence
     severity = FINDINGS[case.code.partition(".")[0]][case.code]["severity"]
     assert finding.severity == severity

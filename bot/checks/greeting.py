@@ -4,14 +4,17 @@ from bot.checks.judging import Setting
 from bot.checks.words import understand
 from bot.core.model import Fault, Finding, Greeting
 
-_FAULTS = {"timeout": "greeting.timeout", "closed": "greeting.closed", "reset": "greeting.closed"}
+_FAULTS = {
+    "timeout": "greeting.timeout",
+    "closed": "greeting.closed",
+    "reset": "greeting.closed",
+    "tls_alert": "greeting.closed",
+}
 _ALLOWED = ("login.rate_limited", "login.too_many_connections", "login.blocked_by_policy", "login.server_unavailable")
 
 
 def judge_greeting(facts: Greeting | Fault, setting: Setting) -> list[Finding]:
     if isinstance(facts, Fault):
-        if facts.kind == "tls_alert":
-            return [setting.finding("tls.client_certificate_required", detail=facts.detail)]
         code = _FAULTS.get(facts.kind, "greeting.malformed")
         if facts.kind == "closed" and facts.heard:
             code = "greeting.malformed"

@@ -30,8 +30,8 @@ def refusal(case: Case, access: Access | None) -> Refusal | None:
     if access is None or case.admin:
         return None
     own = domain_of(case.address)
-    allowed = {domain.lower() for domain in access.domains} or {own}
-    if allowed == {None}:
+    allowed = {domain.lower() for domain in access.domains} or ({own} if own else set())
+    if not allowed:
         return "unknown_person"
     if case.domain is None:
         return "servers"

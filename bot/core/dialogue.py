@@ -80,7 +80,7 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
             if run != case.run or case.phase != "checking":
                 return case, ()
             told = speech.interrupted(case, mind.wisdom(case.lang), own_fault=own_fault)
-            return replace(case, phase="reported", marks=()), (Post(f"interrupted:{run}", told),)
+            return replace(case, phase="reported", marks=()), (*_halt(case, mind)[1:], Post(f"interrupted:{run}", told))
         case Expired():
             if not case.offered or case.phase == "closed":
                 return case, ()
@@ -202,7 +202,7 @@ def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> 
         told = asides.refused(case, mind.wisdom(case.lang), why)
         return replace(case, phase="asking", offered=False), (ForgetSecret(), Post("refused", told))
     run = case.run + 1
-    stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
+    stop = _halt(case, mind)
     fresh = replace(
         case,
         run=run,
@@ -214,6 +214,14 @@ def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> 
     request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang)
     progress = Post(f"progress:{run}", speech.progress(fresh, mind.wisdom(case.lang)))
     return fresh, (*stop, progress, StartCheck(run, request, handle))
+
+
+def _halt(case: Case, mind: Mind) -> tuple[Effect, ...]:
+    """Stop the run under way, where there is one, and take the button off its message."""
+    if case.phase != "checking":
+        return ()
+    told = speech.done(case, mind.wisdom(case.lang), stopped=True)
+    return StopCheck(case.run), Amend(f"progress:{case.run}", told)
 
 
 def _secret_taken(case: Case, handle: str, mind: Mind, abilities: Abilities) -> Outcome:
@@ -291,10 +299,12 @@ def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
     wisdom = mind.wisdom(case.lang)
     match wish:
         case "cancel":
-            stop: tuple[Effect, ...] = (StopCheck(case.run),) if case.phase == "checking" else ()
+            stop = _halt(case, mind)
             unwatch: tuple[Effect, ...] = (StopWatch(),) if case.watching else ()
             closed = replace(case, phase="closed", offered=False, marks=(), watching=False)
             return closed, (*stop, *unwatch, ForgetSecret(), Post("cancelled", speech.cancelled(case, wisdom)))
+        case "recheck" if case.phase == "checking" and not case.with_secret:
+            return case, ()  # it is under way: of two presses at once one counts
         case "recheck" if case.domain or case.endpoints:
             again, effects = _start(replace(case, offered=False), None, mind, abilities)
             return again, (ForgetSecret(), *effects)

@@ -54,7 +54,7 @@ def told(case: Case, event: Limited | WatchEnded | Shared, mind: Mind) -> Outcom
                 return case, ()
             back = replace(case, phase="reported", marks=(), with_secret=False)
             return back, (
-                Amend(f"progress:{run}", speech.done(case, wisdom)),
+                Amend(f"progress:{run}", speech.done(case, wisdom, stopped=True)),
                 Post("limited", asides.limited(case, wisdom, kind, minutes)),
             )
         case WatchEnded(recovered=recovered):

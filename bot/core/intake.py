@@ -58,7 +58,7 @@ def read_domain(typed: str) -> str:
 
 def read_address(typed: str) -> str:
     """A mail address with its domain in A-labels. Raises InputError (input.address_invalid)."""
-    text = unlink(typed).strip().removeprefix("mailto:").strip(" <>,;\"'").replace("＠", "@")
+    text = _bare(unlink(typed).strip().removeprefix("mailto:")).replace("＠", "@")
     local, at, domain = text.rpartition("@")
     name = _ascii_name(domain.translate(_FULL_STOPS).removesuffix("."))
     if not at or not local or name is None or "." not in name or _bad_local(local):
@@ -89,7 +89,7 @@ def read_endpoint(typed: str, service: Service) -> Endpoint:
 
     Raises InputError (input.host_invalid, input.port_invalid).
     """
-    text = unlink(typed).strip().translate(_FULL_STOPS)
+    text = unlink(typed).strip().translate(_FULL_STOPS).replace("：", ":")
     if "://" in text:
         text = text.partition("://")[2].partition("/")[0]
     text = text.rstrip("/")
@@ -104,6 +104,12 @@ def read_endpoint(typed: str, service: Service) -> Endpoint:
     return endpoint(name, int(port))
 
 
+def _bare(text: str) -> str:
+    """The text without what people paste around an address; the quotes of a quoted local part stay (RFC 5321, 4.1.2)."""
+    text = text.strip(" <>,;'")
+    return text if '"@' in text else text.strip(' <>,;"')
+
+
 def unlink(text: str) -> str:
     """The text with a chat platform's automatic links undone: `<http://example.jp|example.jp>`, `<mailto:a@b|a@b>`."""
     return re.sub(r"<(?:[a-z]+:[^|<>]*)\|([^<>]*)>", r"\1", text)
@@ -112,6 +118,7 @@ def unlink(text: str) -> str:
 def _split_port(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
+        host = host if ":" in host else ""  # only IPv6 addresses stand in brackets (RFC 3986, 3.2.2)
         return host, rest.removeprefix(":") if rest.startswith(":") else None
     if text.count(":") > 1:
         return text, None

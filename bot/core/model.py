@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.core.web import EwsReply, HttpFacts
+
 Security = Literal["tls", "starttls"]
-Service = Literal["imap", "smtp", "pop"]
+Service = Literal["imap", "smtp", "pop", "ews"]
 Scenario = Literal["saas", "manual", "m365", "exchange", "member"]
 Severity = Literal["fail", "unknown", "warn", "info"]
 Status = Literal["pass", "warn", "fail", "unknown", "skipped"]
@@ -13,9 +15,11 @@ Verdict = Literal["pass", "warn", "fail", "unknown"]
 Lang = Literal["ja", "en", "zh"]
 
 SERVICES: tuple[Service, ...] = ("imap", "smtp", "pop")
+"""The mail protocols, in plan order."""
+EVERY_SERVICE: tuple[Service, ...] = (*SERVICES, "ews")
 LANGS: tuple[Lang, ...] = ("ja", "en", "zh")
 SCENARIOS: tuple[Scenario, ...] = ("saas", "manual", "m365", "exchange", "member")
-DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995}
+DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995, "ews": 443}
 
 STARTTLS_PORTS = frozenset({25, 110, 143, 587, 2525})
 """Ports that begin in plain text and are raised to TLS; every other port speaks TLS from the first byte."""
@@ -43,6 +47,10 @@ class Endpoint:
     host: str
     port: int
     security: Security
+    url: str = ""
+    """The whole address, where the service is found by one (EWS)."""
+    typed: str = ""
+    """What the person typed, where the address had to be corrected."""
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -64,6 +72,8 @@ class Request:
     account: str | None = None
     endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
     lang: Lang = "ja"
+    mailbox: str | None = None
+    """Exchange: the mailbox to open as the account (impersonation)."""
 
 
 # Facts: what a probe saw, without a verdict.
@@ -267,6 +277,8 @@ Facts = (
     | LoginReply
     | MailboxFacts
     | SubmissionFacts
+    | HttpFacts
+    | EwsReply
     | Fault
 )
 

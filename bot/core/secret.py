@@ -61,24 +61,36 @@ class Secret:
 
 
 class Scrubber:
-    """Takes one secret out of words in every encoding that a server could echo it in."""
+    """Takes one secret out of words in every encoding that a server could echo it in, whole or cut."""
 
-    __slots__ = ("_needles", "_short")
+    __slots__ = ("_forms", "_grams", "_lengths", "_short")
 
     def __init__(self, secret: str, account: str | None = None) -> None:
-        self._needles = _needles(secret, account)
+        self._forms = _forms(secret, account)
+        self._grams = frozenset(gram for form in self._forms for gram in _grams_of(form))
+        self._lengths = sorted({len(gram) for gram in self._grams}, reverse=True)
         self._short = secret if 0 < len(secret) < _TOO_SHORT else None
 
     def text(self, text: str) -> str:
         """The text with the secret masked. A secret too short to be told from ordinary words masks the whole text."""
-        if self._short is not None and self._short.casefold() in text.casefold():
+        folded = _fold(text)
+        if self._short is not None and _fold(self._short) in folded:
             return MASK
-        folded = text.casefold()
-        for needle in self._needles:
-            if needle in folded:
-                text = re.sub(re.escape(needle), MASK, text, flags=re.IGNORECASE)
-                folded = text.casefold()
-        return text
+        spans = [
+            (i, i + length)
+            for length in self._lengths
+            for i in range(len(folded) - length + 1)
+            if folded[i : i + length] in self._grams
+        ]
+        if len(text) >= _PERHAPS_CUT and (begun := self._begun_at_the_end(folded)):
+            spans.append((len(text) - begun, len(text)))
+        return _masked(text, spans)
+
+    def _begun_at_the_end(self, folded: str) -> int:
+        """How many characters at the end of a long text are a secret's beginning: what is kept is cut somewhere."""
+        tail = folded[-_GRAM:]
+        ends = (n for form in self._forms for n in range(_TOO_SHORT - 1, _GRAM) if tail.endswith(form[:n]))
+        return max(ends, default=0)
 
     def facts(self, value: T) -> T:
         """The same facts with every text in them scrubbed, at any depth."""
@@ -92,6 +104,30 @@ class Scrubber:
 
 
 _TOO_SHORT = 4
+_GRAM = 12
+"""Characters in a row of any form of a secret that are taken for it."""
+_PERHAPS_CUT = 490
+"""Characters from which a text may have been cut when it was received."""
+
+
+def _fold(text: str) -> str:
+    """Lower case, one character for each, so that places in it are places in the text."""
+    return "".join(folded if len(folded := c.lower()) == 1 else c for c in text) if not text.isascii() else text.lower()
+
+
+def _grams_of(form: str) -> list[str]:
+    return [form[i : i + _GRAM] for i in range(max(1, len(form) - _GRAM + 1))]
+
+
+def _masked(text: str, spans: list[tuple[int, int]]) -> str:
+    """The text with a mask for each run of overlapping or touching spans."""
+    parts: list[str] = []
+    done = 0
+    for start, end in sorted(spans):
+        if start > done or (start == 0 and not parts):
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
 
 
 def _walk(value: Any, scrub: Any) -> Any:
@@ -109,8 +145,8 @@ def _walk(value: Any, scrub: Any) -> Any:
     return value
 
 
-def _needles(secret: str, account: str | None) -> tuple[str, ...]:
-    """Every encoding of the secret, case-folded, the longest first."""
+def _forms(secret: str, account: str | None) -> tuple[str, ...]:
+    """Every encoding of the secret, folded."""
     raw = secret.encode("utf-8", "surrogatepass")
     found: set[str] = set()
     blobs = {raw, secret.encode("utf-16-le", "surrogatepass"), secret.encode("utf-16-be", "surrogatepass")}
@@ -122,13 +158,12 @@ def _needles(secret: str, account: str | None) -> tuple[str, ...]:
         found.add(binascii.hexlify(blob).decode())
         found.add(binascii.hexlify(blob, " ").decode())
         found.add(binascii.hexlify(blob, ":").decode())
-    variants = {secret, secret.strip(), secret[::-1]}
+    variants = {secret, secret.strip(), secret[::-1], secret.strip()[::-1]}
     for variant in tuple(variants):
         variants |= _written(variant)
     found |= variants
     found |= {_reread(raw, codec) for codec in ("latin-1", "cp1252", "cp932", "gbk")}
-    found |= _parts(secret)
-    return tuple(sorted({n.casefold() for n in found if len(n) >= _TOO_SHORT}, key=len, reverse=True))
+    return tuple({_fold(form) for form in found if len(form) >= _TOO_SHORT})
 
 
 def _written(text: str) -> set[str]:
@@ -172,13 +207,6 @@ def _base64s(blob: bytes) -> set[str]:
 def _reread(raw: bytes, codec: str) -> str:
     """The secret's UTF-8 bytes read as another character set: what people call mojibake."""
     return raw.decode(codec, "replace")
-
-
-def _parts(secret: str) -> set[str]:
-    """Halves of a long secret: servers cut what they echo."""
-    length = len(secret)
-    size = max(12, length // 2)
-    return {secret[i : i + size] for i in range(length - size + 1)} if length > size else set()
 
 
 @functools.lru_cache(maxsize=1)

@@ -55,16 +55,15 @@ def progress(case: Case, wisdom: Wisdom) -> Message:
     """The steps of the run under way, as far as they are through."""
     told = reader(case, wisdom)
     text = told.word("talk.checking_login" if case.with_secret else "talk.checking", subject=subject(case))
-    return Message(
-        text, (Text(text), Steps(_rows(case, told)), Buttons((Button("cancel", told.word("button.cancel")),)))
-    )
+    cancel = Buttons((Button("cancel", told.word("button.cancel")),))
+    return Message(text, (Text(text), Steps(_rows(case, told)), cancel), {"progress": "running"})
 
 
-def done(case: Case, wisdom: Wisdom) -> Message:
-    """The progress message once the report has come: its steps stay, its button goes."""
+def done(case: Case, wisdom: Wisdom, *, stopped: bool = False) -> Message:
+    """The progress message once the run is over, in one way or the other: its steps stay, its button goes."""
     told = reader(case, wisdom)
-    text = told.word("talk.checked", subject=subject(case))
-    return Message(text, (Text(text), Steps(_rows(case, told))))
+    text = told.word("talk.stopped" if stopped else "talk.checked", subject=subject(case))
+    return Message(text, (Text(text), Steps(_rows(case, told))), {"progress": "done"})
 
 
 def subject(case: Case) -> str:

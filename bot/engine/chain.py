@@ -16,10 +16,12 @@ from bot.core.model import (
     ConnectFacts,
     Fault,
     Finding,
+    Greeting,
     LoginReply,
     MailboxFacts,
     Service,
     StepResult,
+    SubmissionFacts,
     TlsFacts,
 )
 from bot.core.providers import Match
@@ -31,6 +33,10 @@ _HARMLESS = frozenset({
     "login.server_unavailable", "login.tls_required", "login.basic_auth_disabled", "login.timeout",
 })  # fmt: skip
 """Refusals that say nothing against the secret: it may be tried at the next service."""
+
+
+_BELONGS = {"connect.reset": "connect", "tls.client_certificate_required": "tls"}
+"""Findings that may show in a later step than the one whose they are."""
 
 
 class Gate:
@@ -113,9 +119,11 @@ class Chain:
         if self._scrubber is not None:
             facts = self._scrubber.facts(facts)
         self._learn(facts)
-        findings = step.judge(facts, self._setting(await provider()))
-        if step.stage == "tls" and [finding.code for finding in findings] == ["connect.reset"]:
-            return self._blame_connect(step, findings)
+        # Words mean what they mean at this provider; whose it is may be known later than the first steps are through.
+        findings = self._judge(step, facts, await provider() if _is_refusal(facts) else None)
+        culprit = _BELONGS.get(findings[0].code) if findings else None
+        if culprit is not None and culprit != step.stage:
+            return self._blame(culprit, step, findings)
         result = StepResult(
             self._id(step),
             status_of(findings),
@@ -126,6 +134,13 @@ class Chain:
         )
         self._add(result)
         return result
+
+    def _judge(self, step: StepDef, facts: Any, match: Match | None) -> list[Finding]:
+        setting = self._setting(match)
+        if isinstance(facts, Fault) and facts.kind == "tls_alert" and "CERTIFICATE_REQUIRED" in facts.detail:
+            # In TLS 1.3 a server says so after the handshake only (RFC 8446, 4.4.2.4).
+            return [setting.finding("tls.client_certificate_required", detail=facts.detail)]
+        return step.judge(facts, setting)
 
     async def _probe(self, step: StepDef, deadline: float) -> Any:
         try:
@@ -188,17 +203,30 @@ class Chain:
         if tuple(findings) != connect.findings:
             self._retell(connect, findings)
 
-    def _blame_connect(self, step: StepDef, findings: list[Finding]) -> StepResult:
-        """The server hung up before TLS began: that is the connect step's, which is told again."""
-        connect = next(result for result in self.results if result.id.endswith(".connect"))
-        self._retell(connect, findings)
-        self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because=connect.id))
+    def _blame(self, culprit: str, step: StepDef, findings: list[Finding]) -> StepResult:
+        """An earlier step's fault that showed only now: that step is told again, this one was not reached."""
+        earlier = next(result for result in self.results if result.id.endswith(f".{culprit}"))
+        self._retell(earlier, findings)
+        self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because=earlier.id))
         return self.results[-1]
 
     def _retell(self, old: StepResult, findings: list[Finding]) -> None:
         new = replace(old, status=status_of(findings), findings=tuple(findings))
         self.results[self.results.index(old)] = new
         self.check.on_step(new)
+
+
+def _is_refusal(facts: Any) -> bool:
+    """Whether a server's words are to be understood."""
+    match facts:
+        case Greeting(welcome=welcome):
+            return not welcome
+        case LoginReply(accepted=accepted) | SubmissionFacts(accepted=accepted):
+            return not accepted
+        case MailboxFacts(refusal=refusal):
+            return refusal is not None
+        case _:
+            return False
 
 
 def _notes(facts: Any) -> Mapping[str, Any]:

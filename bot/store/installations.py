@@ -23,7 +23,8 @@ class Installations(Database):
         return row["sealed"] if row else None
 
     async def all(self) -> Sequence[str]:
-        return [row["sealed"] for row in await self._rows(sa.select(installations.c.sealed).order_by(installations.c.id))]
+        found = await self._rows(sa.select(installations.c.sealed).order_by(installations.c.id))
+        return [row["sealed"] for row in found]
 
     async def delete(self, names: Sequence[str]) -> None:
         async with self._writing() as connection:

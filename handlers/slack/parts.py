@@ -1,8 +1,8 @@
 """The smallest parts of Block Kit. Every word that is shown goes through here, as literal text.
 
-Nothing is ever sent as mrkdwn: a `plain_text` object and the text of rich text elements are shown as they are, so that no
-server and no person can draw a mention, a link or formatting. Only the `text` of a message is read as markup by Slack; it
-is escaped by `escaped`.
+Nothing is ever sent as mrkdwn: a `plain_text` object and the text of rich text elements are shown as they are, so that
+no server and no person can draw a mention, a link or formatting. Only the `text` of a message is read as markup by
+Slack; it is escaped by `escaped`.
 """
 
 import re

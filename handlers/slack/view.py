@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from bot.core.message import (
@@ -10,6 +10,7 @@ from bot.core.message import (
     Block,
     Button,
     Buttons,
+    Comparison,
     Fields,
     Form,
     Message,
@@ -50,7 +51,6 @@ class Names:
     words: Mapping[str, str]
     value: str = ""
     """Goes into every button: case and key of the message."""
-    opens: tuple[str, ...] = field(default=("servers",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,12 @@ class Shown:
 
 def shown(message: Message, names: Names) -> Shown:
     """The message within Slack's limits; what does not fit is left out from the end and said so."""
-    blocks = [part for block in message.blocks for part in _parts(block, names)]
-    return Shown(fallback(message, names), tuple(_fitting(blocks, names)), message.data)
+    return Shown(fallback(message, names), tuple(_fitting(blocks_of(message.blocks, names), names)), message.data)
+
+
+def blocks_of(blocks: Iterable[Block], names: Names) -> list[Part]:
+    """Blocks as Slack's, however many they become."""
+    return [part for block in blocks for part in _parts(block, names)]
 
 
 def _parts(block: Block, names: Names) -> list[Part]:
@@ -80,6 +84,8 @@ def _parts(block: Block, names: Names) -> list[Part]:
             return [rich(row(word(label, bold=True)), literal(text))]
         case Fields(rows=rows):
             return [_fields(rows)]
+        case Comparison():
+            return [_comparison(block)]
         case Steps():
             return _steps(block, names)
         case Actions():
@@ -96,6 +102,24 @@ def _fields(rows: Iterable[tuple[str, str]]) -> Part:
     lines = [
         row(word(name, bold=True), word(": "), word(cut(value, 300), code=True), word("\n")) for name, value in rows
     ]
+    return rich(*lines)
+
+
+def _comparison(table: Comparison) -> Part:
+    """Two columns as lines, since the width of Slack's own tables cannot be counted on."""
+    lines = []
+    for label, left, right, same in table.rows:
+        mark = _MARKS["pass"] if same else _MARKS["fail"]
+        lines.append(row(word(f"{mark} {label}\n", bold=not same)))
+        lines.append(
+            row(
+                word(f"    {table.left}: "),
+                word(left, code=True),
+                word(f"\n    {table.right}: "),
+                word(right, code=True),
+                word("\n"),
+            )
+        )
     return rich(*lines)
 
 

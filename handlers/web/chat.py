@@ -11,17 +11,17 @@ from typing import Any
 from aiohttp import web
 
 from bot.core.case import Case, case_from_json, case_id
+from bot.core.dialogue import Mind
 from bot.core.events import Event, Pressed, Submitted, Typed
 from bot.core.message import Fields, Message, Text, Untrusted
 from bot.core.model import Lang
 from bot.core.understanding import understand, without_secrets
+from bot.store.store import Store
 from handlers.conversation import Conversation
 from handlers.web.guard import from_own_page
 from handlers.web.pages import Words, words_in
 from handlers.web.port import NAME
 from handlers.web.session import Sessions, language
-from bot.core.dialogue import Mind
-from bot.store.store import Store
 
 MOST_TEXT = 20_000
 """Characters of a typed text: a long pasted log still fits."""

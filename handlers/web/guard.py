@@ -1,9 +1,10 @@
-"""What every page is guarded by: the Host it is asked under, where a request comes from, and the headers it goes out with."""
+"""What guards every page: the Host it is asked under, where a request comes from, the headers of the answer."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from bot.settings import Settings
 
@@ -22,15 +23,11 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
-    "Server": "migcheck",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 _PROBES = frozenset({"/healthz", "/readyz"})
 """Load balancers ask these under the machine's own address; they show nothing of anybody."""
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def own_hosts(settings: Settings) -> frozenset[str]:
@@ -65,6 +62,7 @@ async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """On every answer, errors included; a page that needs another policy has set its own before."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "migcheck"  # without versions
 
 
 def from_own_page(request: web.Request) -> bool:
@@ -76,7 +74,7 @@ def from_own_page(request: web.Request) -> bool:
 
 
 def from_elsewhere(request: web.Request) -> bool:
-    """Whether a browser says that another site's page sent the request. Unlike `from_own_page`, silence is no answer."""
+    """Whether a browser says that another site's page sent the request. Saying nothing, as programs do, is no."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site not in ("same-origin", "none")

@@ -18,7 +18,7 @@ HTML_LANGS: Mapping[Lang, str] = {"ja": "ja", "en": "en", "zh": "zh-Hans"}
 
 
 class Words:
-    """The words of the pages in one language, by key: `words["secret.title"]` or, in templates, `words("secret.title")`."""
+    """The words of the pages in one language: `words("secret.title")`, in templates as well."""
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         self._texts = texts

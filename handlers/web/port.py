@@ -7,6 +7,7 @@ from bot.core.case import Case
 from bot.core.codec import to_json
 from bot.core.message import Message
 from bot.store.store import Store
+from handlers.port import Introduction
 from handlers.web.feed import Feed
 
 NAME = "web"
@@ -17,11 +18,13 @@ class WebPort:
 
     name = NAME
     secret_forms = False
+    open_to_all = True
+    channels = False
 
     def __init__(self, store: Store, feed: Feed, clock: Callable[[], float] = time.time) -> None:
         self._store, self._feed, self._clock = store, feed, clock
 
-    async def post(self, case: Case, key: str, message: Message) -> str:  # noqa: ARG002 - the port's signature
+    async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:  # noqa: ARG002 - the port's
         self._feed.tell(case.person)
         return key
 
@@ -31,3 +34,10 @@ class WebPort:
     async def whisper(self, case: Case, message: Message) -> None:
         await self._store.add_message(case.id, case.person, to_json(message), self._clock())
         self._feed.tell(case.person)
+
+    async def introduce(self, case: Case) -> Introduction:
+        """A browser tells nothing but its language, which the case has."""
+        return Introduction(case.lang, case.address)
+
+    async def share(self, case: Case, channel: str, message: Message) -> str:  # noqa: ARG002 - the port's signature
+        return "failed"

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from bot.core.dialogue import Mind
 from bot.faults import own_fault
-from handlers.web.guard import Handler, Middleware, add_headers, host_guard
+from handlers.web.guard import add_headers, host_guard
 from handlers.web.pages import notice, serve_static, words_in
 from handlers.web.session import language
 
@@ -61,7 +62,7 @@ def _faults(mind: Mind) -> Middleware:
 
 @contextmanager
 def bind(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket that listens at once, so that a port in use is found before anything else is begun. Raises ListenError."""
+    """A socket that listens at once, so that a port in use is found before all else. Raises ListenError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=host == "::")
@@ -87,7 +88,8 @@ def _why(error: OSError, host: str, port: int) -> str:
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     match error.errno:
         case errno.EADDRINUSE:
-            return f"{address} is in use by another program: stop it, or choose another address (MIGCHECK_WEB__LISTEN=127.0.0.1:8081)"
+            other = f"MIGCHECK_WEB__LISTEN={address.rpartition(':')[0]}:{port + 1}"
+            return f"{address} is in use by another program: stop it, or choose another address ({other})"
         case errno.EACCES:
             return f"{address} may not be listened on by this user: choose a port above 1023 (web.listen)"
         case errno.EADDRNOTAVAIL:

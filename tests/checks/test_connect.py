@@ -35,7 +35,8 @@ async def behind(world: World, *addresses: str, good: bool = True, port: int = 1
     return ground
 
 
-async def test_silent_address_first() -> None:
+async def test_silent_address_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.checks.link.connect._STRAGGLERS", 0.6)
     begun = time.monotonic()
     async with make_world() as world, BlackHole(world.address(), 10993) as hole:
         ground = await behind(world, hole.host)

@@ -5,11 +5,12 @@ import time
 import pytest
 
 from bot.core.model import Endpoint
-from tests.checks.running import ACCOUNT, SECRET, Seen, examine, make_world
+from tests.checks.running import ACCOUNT, NEEDS_PORTS, SECRET, Seen, examine, make_world
 from tests.servers.hostile import at_once
 from tests.servers.web import Offer, Page, autoconfig, gzip_bomb, redirect, xml_bomb, xml_external
 from tests.servers.world import World
 
+pytestmark = NEEDS_PORTS
 DOMAIN = "practice.test"
 OFFERS = (Offer("imap", "in.hosting.test", 993), Offer("smtp", "out.hosting.test", 587, "STARTTLS"))
 WELL_KNOWN = "/.well-known/autoconfig/mail/config-v1.1.xml"
@@ -58,7 +59,9 @@ async def test_srv() -> None:
     assert seen.report.verdict == "pass"
 
 
-@pytest.mark.parametrize("target", ["999.999.999.999.", "1234.", ("\\001" * 40) + ".test.", "a\\032b.test.", "*.test.", "."])
+@pytest.mark.parametrize(
+    "target", ["999.999.999.999.", "1234.", ("\\001" * 40) + ".test.", "a\\032b.test.", "*.test.", "."]
+)
 async def test_srv_targets_that_are_no_hosts_are_done_without(target: str) -> None:
     async with make_world() as world:
         world.record(DOMAIN, "MX", f"10 {target}")
@@ -219,7 +222,10 @@ async def test_dead_names_are_the_finding_where_they_exist() -> None:
     assert seen.codes("smtp.connect") == ["connect.reset"]
 
 
-@pytest.mark.parametrize(("mx", "code"), [("eu-smtp-inbound-1.mimecast.com", "dns.mx_is_gateway"), ("mx1.larksuite.com", "dns.mx_is_destination")])
+@pytest.mark.parametrize(
+    ("mx", "code"),
+    [("eu-smtp-inbound-1.mimecast.com", "dns.mx_is_gateway"), ("mx1.larksuite.com", "dns.mx_is_destination")],
+)
 async def test_gateway_and_destination_do_not_name_the_mailboxes(mx: str, code: str) -> None:
     async with make_world() as world:
         world.domain(DOMAIN, mx=mx)
@@ -247,4 +253,3 @@ async def test_every_question_is_asked_once() -> None:
         await examine(world, DOMAIN)
         asked = [(question.name, question.kind) for question in world.names.questions]
     assert len(asked) == len(set(asked))
-

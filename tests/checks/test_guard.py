@@ -7,11 +7,12 @@ import pytest
 from bot.checks.link.policy import policy
 from bot.core.model import Endpoint
 from tests.checks.cases.table import Ground
-from tests.checks.running import ACCOUNT, SECRET, examine, make_world
+from tests.checks.running import ACCOUNT, NEEDS_PORTS, SECRET, examine, make_world
 from tests.servers.hostile import at_once
 from tests.servers.web import Offer, autoconfig, redirect
 from tests.servers.world import World
 
+pytestmark = NEEDS_PORTS
 DOMAIN = "practice.test"
 FILE = "/mail/config-v1.1.xml"
 FORBIDDEN = {
@@ -60,7 +61,10 @@ def test_special_addresses_are_refused(address: str, kind: str) -> None:
         assert refusal == kind
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "203.0.114.1", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"])
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "1.1.1.1", "203.0.114.1", "2606:4700::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"],
+)
 def test_public_addresses_are_not(address: str) -> None:
     assert policy([], any_port=False).refusal(address) is None
 
@@ -75,7 +79,9 @@ def test_allowed_networks_and_mail_ports() -> None:
         policy(["nonsense"], any_port=False)
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"])
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1"]
+)
 async def test_a_name_that_leads_there_is_not_connected_to(address: str) -> None:
     async with make_world() as world:
         ground = Ground(world, "imap")
@@ -133,7 +139,9 @@ async def trapped(world: World, location: str) -> tuple[str, int]:
     return seen.codes("domain.servers")[0], trap.transcript.connections
 
 
-@pytest.mark.parametrize("location", [f"http://trap.test{FILE}", "http://{trap}" + FILE, "http://[::ffff:{trap}]" + FILE])
+@pytest.mark.parametrize(
+    "location", [f"http://trap.test{FILE}", "http://{trap}" + FILE, "http://[::ffff:{trap}]" + FILE]
+)
 async def test_redirects_into_private_networks(location: str) -> None:
     async with make_world() as world:
         assert await trapped(world, location) == ("dns.servers_not_found", 0)

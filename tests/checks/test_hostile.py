@@ -102,7 +102,9 @@ async def test_huge_literals_are_not_read() -> None:
 
 
 @pytest.mark.parametrize("stage", ["ID", "EXAMINE", "LIST"])
-@pytest.mark.parametrize("words", [HANG, Say("x", "endless"), Say("* X {4000000000}\r\n"), Say(b"* LIST (((((\r\n* LIST )\r\n{")])
+@pytest.mark.parametrize(
+    "words", [HANG, Say("x", "endless"), Say("* X {4000000000}\r\n"), Say(b"* LIST (((((\r\n* LIST )\r\n{")]
+)
 async def test_mailboxes(stage: str, words: Say) -> None:
     seen = await script("imap", replies={stage: words})
     assert seen.report.failing_step == "imap.mailbox"

@@ -6,7 +6,7 @@ from bot.core.model import SERVICES, Endpoint, Security, Service
 from tests.checks.cases.table import Ground
 from tests.checks.running import ACCOUNT, SECRET, Seen, examine, make_world
 from tests.servers.refusals import IMAP
-from tests.servers.script import Say
+from tests.servers.script import HANG, Say
 from tests.servers.world import World
 
 DOMAIN = "practice.test"
@@ -27,7 +27,9 @@ SECRETS = {
 }
 
 
-async def log_in(service: Service, security: Security = "tls", secret: str = SECRET, **script: object) -> tuple[Seen, object]:
+async def log_in(
+    service: Service, security: Security = "tls", secret: str = SECRET, **script: object
+) -> tuple[Seen, object]:
     async with make_world() as world:
         ground = Ground(world, service, security, secret=secret)
         server = await ground.serve(**{"accounts": {ACCOUNT: secret}, **script})
@@ -51,7 +53,11 @@ async def test_any_secret_arrives(name: str, security: Security) -> None:
     """By SASL and by the plain commands; POP's PASS and IMAP's LOGIN with literals and quoted strings."""
     secret = SECRETS[name]
     ways = {
-        "imap": ({"mechanisms": ()}, {"mechanisms": (), "capabilities": ("ID",)}, {"mechanisms": ("PLAIN",), "capabilities": ()}),
+        "imap": (
+            {"mechanisms": ()},
+            {"mechanisms": (), "capabilities": ("ID",)},
+            {"mechanisms": ("PLAIN",), "capabilities": ()},
+        ),
         "smtp": ({"mechanisms": ("PLAIN",)}, {"mechanisms": ("LOGIN",)}, {"mechanisms": ("SCRAM-SHA-256",)}),
         "pop": ({"mechanisms": ()}, {"mechanisms": ("CRAM-MD5",)}),
     }
@@ -108,7 +114,9 @@ async def test_a_server_that_does_not_know_the_password_is_not_believed(service:
     assert finding.evidence["detail"] == "the server does not prove that it knows the password"
 
 
-async def pair(world: World, imap: dict[str, object] | None = None, smtp: dict[str, object] | None = None) -> tuple[Seen, object, object]:
+async def pair(
+    world: World, imap: dict[str, object] | None = None, smtp: dict[str, object] | None = None
+) -> tuple[Seen, object, object]:
     world.domain(DOMAIN)
     accounts = {ACCOUNT: SECRET}
     one = await world.imap(f"imap.{DOMAIN}", **{"accounts": accounts, **(imap or {})})
@@ -189,6 +197,14 @@ async def test_folders_are_counted_one_by_one_where_list_cannot() -> None:
     assert transcript.commands == ["AUTHENTICATE", "ID", "EXAMINE", "LIST", "STATUS", "STATUS", "STATUS"]
     notes = seen.step("imap.mailbox").notes
     assert (notes["inbox"], notes["folders"], notes["messages"]) == (12, 3, 16)
+
+
+async def test_counting_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that takes too long to count has shown its folders all the same."""
+    monkeypatch.setattr("bot.checks.imap.mailbox._COUNT_TIME", 0.2)
+    seen, _ = await log_in("imap", capabilities=("ID",), replies={"STATUS": HANG})
+    notes = seen.step("imap.mailbox").notes
+    assert (seen.report.verdict, notes["folders"], notes["messages"]) == ("pass", 3, None)
 
 
 async def test_sizes_where_the_server_knows_them() -> None:

@@ -1,10 +1,12 @@
 """Real Dovecot and Postfix: the good paths, and the faults that they make themselves."""
 
 import os
+import tempfile
 from collections.abc import AsyncIterator
 
 import pytest
 
+from bot.checks.link.line import Timeouts
 from bot.core.model import Endpoint
 from tests.checks.running import Seen, examine, make_world
 from tests.servers.dovecot import Dovecot, find_dovecot
@@ -49,7 +51,9 @@ async def check(world: World, secret: str = SECRET, user: str = USER, **servers:
 async def test_every_mechanism(world: World, mechanism: str) -> None:
     """IMAP and POP with TLS and STARTTLS, on one server."""
     identity = world.identity(HOST)
-    async with Dovecot(identity, {USER: SECRET}, mechanisms=[mechanism], settings="mail_max_userip_connections=50") as dovecot:
+    async with Dovecot(
+        identity, {USER: SECRET}, mechanisms=[mechanism], settings="mail_max_userip_connections=50"
+    ) as dovecot:
         seen = await check(world, imap=at(dovecot.imaps), pop=at(dovecot.pop3s))
         again = await check(world, imap=at(dovecot.imap, "starttls"), pop=at(dovecot.pop3, "starttls"))
     for one in (seen, again):
@@ -96,14 +100,21 @@ async def test_switched_off_for_the_user(world: World) -> None:
 
 
 async def test_five_thousand_folders(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dovecot counts fresh folders slowly: they are listed all the same."""
-    monkeypatch.setattr("bot.checks.imap.mailbox._COUNT_TIME", 0.5)
+    """In memory where there is such a place: the files, not the bot, take the time."""
+    if os.path.isdir("/dev/shm"):
+        monkeypatch.setattr(tempfile, "tempdir", "/dev/shm")
     folders = [f"Archive.{number:04}" for number in range(5000)]
     async with Dovecot(world.identity(HOST), {USER: SECRET}, folders=folders) as dovecot:
-        seen = await check(world, imap=at(dovecot.imaps))
+        seen = await examine(
+            world,
+            servers={"imap": at(dovecot.imaps)},
+            account=USER,
+            secret=SECRET,
+            timeouts=Timeouts(reply=50, total=90),
+        )
     assert seen.report.verdict == "pass", seen.data["steps"]
     assert seen.step("imap.mailbox").notes["folders"] == 5002
-    assert (seen.step("imap.mailbox").duration_ms or 0) < 4000
+    assert seen.step("imap.mailbox").notes["messages"] in (3, None)
 
 
 async def test_submission_refused(world: World) -> None:
@@ -121,6 +132,9 @@ async def test_wrong_port(world: World) -> None:
     async with Dovecot(world.identity(HOST), {USER: SECRET}) as dovecot:
         other = await check(world, pop=at(dovecot.imaps))
         plain = await check(world, imap=at(dovecot.imap))
-    assert (other.report.cause, other.step("pop.greeting").findings[0].evidence["speaks"]) == ("greeting.wrong_service", "imap")
+    assert (other.report.cause, other.step("pop.greeting").findings[0].evidence["speaks"]) == (
+        "greeting.wrong_service",
+        "imap",
+    )
     assert plain.report.cause == "tls.not_offered"
     assert "IMAP4rev1" in plain.step("imap.tls").findings[0].evidence["server"]

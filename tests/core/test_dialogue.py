@@ -159,7 +159,7 @@ def test_a_secret_that_comes_while_a_run_is_under_way_replaces_it():
     case, _ = talk(NEW, "taro@example.co.jp")
     old = case.run
     case, effects = talk(case, Pressed("secret"), SecretTaken("handle"))
-    assert kinds(effects) == ["StopCheck", "Post", "StartCheck"]
+    assert kinds(effects) == ["StopCheck", "Amend", "Post", "StartCheck"]
     after, effects = talk(case, Finished(old, a_report(case)))
     assert (after, effects) == (case, ())
 
@@ -175,7 +175,7 @@ def test_steps_show_as_they_finish_and_late_ones_of_old_runs_do_not():
 def test_cancel_forgets_the_secret():
     case, _ = talk(NEW, "taro@example.co.jp", Pressed("secret"))
     case, effects = talk(case, "中止")
-    assert kinds(effects) == ["StopCheck", "ForgetSecret", "Post"]
+    assert kinds(effects) == ["StopCheck", "Amend", "ForgetSecret", "Post"]
     assert case.phase == "closed"
     assert talk(case, SecretTaken("handle"))[1] == (ForgetSecret(),)
 
@@ -190,7 +190,7 @@ def test_an_offer_that_ran_out_is_told_once():
 def test_an_interrupted_run_says_so():
     case, _ = talk(NEW, "example.co.jp")
     case, effects = talk(case, Interrupted(1))
-    assert kinds(effects) == ["Post"]
+    assert kinds(effects) == ["Amend", "Post"]
     assert talk(case, Interrupted(1)) == (case, ())
 
 

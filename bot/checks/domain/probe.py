@@ -132,7 +132,7 @@ async def _by_pages(net: Net, wanted: Wanted, facts: DomainFacts) -> tuple[dict[
     """All the places at once; the best one that has an answer counts."""
     places = [(url, "autoconfig") for url in autoconfig_urls(wanted.domain)]
     mx = facts.mx.records[0] if facts.mx.records else ""
-    provider = None if mx.endswith(f".{wanted.domain}") else _registered(mx)
+    provider = None if not mx or mx.endswith(f".{wanted.domain}") else _registered(mx)
     if provider and provider != wanted.domain:
         places += [(url, "autoconfig of MX") for url in autoconfig_urls(provider)[:2]]
     if wanted.ispdb_url:

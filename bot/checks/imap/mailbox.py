@@ -75,7 +75,7 @@ def _refusal(response: aioimaplib.Response) -> str:
 
 
 def _folders(lines: list[bytes]) -> list[wire.Listed]:
-    """aioimaplib gives a LIST reply's literal as an item of its own, after the line that announces it."""
+    """Aioimaplib gives a LIST reply's literal as an item of its own, after the line that announces it."""
     parts = [bytes(line) for line in lines[:-1]]
     found = []
     for i, part in enumerate(parts):

@@ -1,7 +1,7 @@
 """Questions to the name servers: all at once, each name and type once a check, spread over several sockets.
 
-dnspython writes and reads the messages. The sockets are ours, since a burst over one socket loses answers, and since a
-lost answer should be asked for again early and of another server.
+The sockets are ours, since a burst over one socket loses answers, and since a lost answer should be asked for again
+early and of another server. Plain messages are read in `dns_wire`, all others by dnspython, in `dns_message`.
 """
 
 import asyncio
@@ -13,27 +13,17 @@ import socket
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
-import dns.edns
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
-import dns.rcode
-import dns.rdataclass
-import dns.rdatatype
-
+from bot.checks.link import dns_wire
+from bot.checks.link.dns_wire import Query, Reply
 from bot.checks.link.policy import NetworkPolicy
 from bot.core.model import Answer, DnsFacts
 
 _RETRY_AFTER = (0.8, 1.6, 2.6)
 """Seconds after which a question that got no answer is asked again, of the next server."""
 _SOCKETS = 4
-_PAYLOAD = 1232
 _DATAGRAM = 65535
-_DNSSEC_BOGUS_CODES = frozenset({1, 2, 5, 6, 7, 8, 9, 10, 11, 12})
-"""Extended DNS error codes that mean a failed DNSSEC validation (RFC 8914)."""
+_SERVFAIL = 2
 
 Nameserver = tuple[str, int]
 
@@ -71,21 +61,18 @@ class Resolver:
     async def ask(self, name: str, kind: str) -> Answer:
         """One question's outcome. Never raises: no usable answer is an outcome too (`failed`)."""
         try:
-            query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
-        except (dns.exception.DNSException, ValueError) as error:
-            return Answer("nxdomain", detail=f"{type(error).__name__}")
-        answer, rcode = await self._exchange(query)
-        if rcode == dns.rcode.SERVFAIL and answer.outcome == "failed":
+            reply = await self._exchange(_query(name, kind))
+        except ValueError as error:
+            return Answer("nxdomain", detail=str(error))
+        if reply.rcode == _SERVFAIL and reply.answer.outcome == "failed":
             # A validating resolver answers when asked not to check: then the fault is DNSSEC's (RFC 4035, 3.2.2).
-            query = dns.message.make_query(name, kind, use_edns=0, payload=_PAYLOAD)
-            query.flags |= dns.flags.CD
-            unchecked, _ = await self._exchange(query)
-            if unchecked.outcome == "ok":
-                return Answer("bogus", detail=answer.detail)
-        return answer
+            unchecked = await self._exchange(_query(name, kind, unchecked=True))
+            if unchecked.answer.outcome == "ok":
+                return Answer("bogus", detail=reply.answer.detail)
+        return reply.answer
 
-    async def _exchange(self, query: dns.message.QueryMessage) -> tuple[Answer, int | None]:
-        failure: tuple[Answer, int | None] = (Answer("failed", detail="time-out"), None)
+    async def _exchange(self, query: Query) -> Reply:
+        failure = Reply(Answer("failed", detail="time-out"), -1)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
         for attempt in range(len(_RETRY_AFTER) * max(1, len(self._servers))):
@@ -95,29 +82,26 @@ class Resolver:
                 break
             patience = min(left, _RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)])
             try:
-                response = await self._ask_one(server, query, patience, left)
-            except (TimeoutError, OSError, dns.exception.DNSException, EOFError) as error:
+                reply = await self._ask_one(server, query, patience, left)
+            except (TimeoutError, OSError, EOFError) as error:
                 detail = "time-out" if isinstance(error, TimeoutError) else _named(error)
-                failure = (Answer("failed", detail=f"{server[0]}: {detail}"), failure[1])
+                failure = Reply(Answer("failed", detail=f"{server[0]}: {detail}"), failure.rcode)
                 continue
-            answer, rcode = _read(response, query), response.rcode()
-            if answer.outcome != "failed":
-                return answer, rcode
-            failure = (answer, rcode)
+            if reply.answer.outcome != "failed":
+                return reply
+            failure = reply
             if attempt + 1 >= len(self._servers):
                 break
         return failure
 
-    async def _ask_one(
-        self, server: Nameserver, query: dns.message.QueryMessage, patience: float, left: float
-    ) -> dns.message.Message:
+    async def _ask_one(self, server: Nameserver, query: Query, patience: float, left: float) -> Reply:
         channel = self._channel(server)
         async with asyncio.timeout(patience):
-            response = await channel.ask(query)
-        if response.flags & dns.flags.TC:
+            reply = await channel.ask(query)
+        if reply.truncated:
             async with asyncio.timeout(left):
                 return await _ask_over_tcp(server, query)
-        return response
+        return reply
 
     def _channel(self, server: Nameserver) -> "_Channel":
         """A socket to the server: another one while all are in use, up to a few. Raises OSError."""
@@ -138,7 +122,7 @@ class _Channel:
     """One connected UDP socket and the questions that wait on it, told apart by id and question."""
 
     def __init__(self, server: Nameserver) -> None:
-        self.waiting: dict[int, tuple[dns.message.QueryMessage, asyncio.Future[dns.message.Message]]] = {}
+        self.waiting: dict[int, tuple[Query, asyncio.Future[Reply]]] = {}
         self._loop = asyncio.get_running_loop()
         self._sock = socket.socket(socket.AF_INET6 if ":" in server[0] else socket.AF_INET, socket.SOCK_DGRAM)
         try:
@@ -149,14 +133,13 @@ class _Channel:
             raise
         self._loop.add_reader(self._sock, self._readable)
 
-    async def ask(self, query: dns.message.QueryMessage) -> dns.message.Message:
+    async def ask(self, query: Query) -> Reply:
         while (number := secrets.randbits(16)) in self.waiting:
             pass
-        query.id = number
-        future: asyncio.Future[dns.message.Message] = self._loop.create_future()
+        future: asyncio.Future[Reply] = self._loop.create_future()
         self.waiting[number] = (query, future)
         try:
-            self._sock.send(query.to_wire())
+            self._sock.send(query.wire(number))
             return await future
         finally:
             self.waiting.pop(number, None)
@@ -176,15 +159,9 @@ class _Channel:
         if number not in self.waiting:
             return
         query, future = self.waiting[number]
-        try:
-            response = dns.message.from_wire(data, ignore_trailing=True)
-        except dns.message.Truncated as error:
-            response = cast("dns.message.Message", error.message())  # type: ignore[no-untyped-call]
-        except (dns.exception.DNSException, ValueError, struct.error):
-            return
         # What does not answer the question is not ours, or forged: go on waiting.
-        if not future.done() and query.is_response(response):
-            future.set_result(response)
+        if not future.done() and (reply := _read(data, query)) is not None:
+            future.set_result(reply)
 
     def _fail(self, error: Exception) -> None:
         """Nothing will be answered: the server's machine says that nobody listens there."""
@@ -198,59 +175,36 @@ class _Channel:
         self._fail(ConnectionAbortedError())
 
 
-async def _ask_over_tcp(server: Nameserver, query: dns.message.QueryMessage) -> dns.message.Message:
+async def _ask_over_tcp(server: Nameserver, query: Query) -> Reply:
     reader, writer = await asyncio.open_connection(*server)
     try:
-        wire = query.to_wire()
+        wire = query.wire(secrets.randbits(16))
         writer.write(struct.pack("!H", len(wire)) + wire)
         (length,) = struct.unpack("!H", await reader.readexactly(2))
-        response = dns.message.from_wire(await reader.readexactly(length), ignore_trailing=True)
-        if not query.is_response(response):
-            raise dns.exception.FormError
-        return response
+        data = await reader.readexactly(length)
     finally:
         writer.close()
+    reply = _read(data, query) if data[:2] == wire[:2] else None
+    return reply or Reply(Answer("failed", detail="FormError"), -1)
 
 
-def _read(response: dns.message.Message, query: dns.message.QueryMessage) -> Answer:
-    rcode = response.rcode()
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        bogus = [o for o in response.options if isinstance(o, dns.edns.EDEOption) and o.code in _DNSSEC_BOGUS_CODES]
-        detail = dns.rcode.to_text(rcode)
-        if bogus:
-            return Answer("bogus", detail=f"{detail}, EDE {int(bogus[0].code)} {bogus[0].text or ''}".strip())
-        return Answer("failed", detail=detail)
-    question = query.question[0]
-    try:
-        chain = cast("dns.message.QueryMessage", response).resolve_chaining()
-    except (dns.exception.DNSException, AttributeError) as error:
-        return Answer("nxdomain" if rcode == dns.rcode.NXDOMAIN else "failed", detail=type(error).__name__)
-    if chain.answer is None:
-        return Answer("nxdomain" if rcode == dns.rcode.NXDOMAIN else "nodata")
-    return Answer("ok", tuple(_text(rdata) for rdata in _ordered(chain.answer, question.rdtype)))
+def _query(name: str, kind: str, *, unchecked: bool = False) -> Query:
+    """Raises ValueError for what is no name."""
+    query = dns_wire.query(name, kind, unchecked=unchecked)
+    if query is not None:
+        return query
+    from bot.checks.link import dns_message  # noqa: PLC0415 - dnspython is large and seldom needed
+
+    return dns_message.query(name, kind, unchecked=unchecked)
 
 
-def _ordered(records: Any, kind: dns.rdatatype.RdataType) -> list[Any]:
-    """MX by preference; SRV by priority and weight, so that everybody tries the same one first."""
-    if kind == dns.rdatatype.MX:
-        return sorted(records, key=lambda r: (r.preference, r.exchange))
-    if kind == dns.rdatatype.SRV:
-        return sorted(records, key=lambda r: (r.priority, -r.weight, r.target))
-    return list(records)
+def _read(data: bytes, query: Query) -> Reply | None:
+    reply = dns_wire.read(data, query)
+    if reply is not None:
+        return reply
+    from bot.checks.link import dns_message  # noqa: PLC0415 - as above
 
-
-def _text(rdata: Any) -> str:
-    match rdata.rdtype:
-        case dns.rdatatype.MX:
-            return _host(rdata.exchange)
-        case dns.rdatatype.SRV:
-            return f"{_host(rdata.target)}:{rdata.port}"
-        case _:
-            return str(rdata.to_text())
-
-
-def _host(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower() or "."
+    return dns_message.read(data, query)
 
 
 def _named(error: BaseException) -> str:
@@ -296,6 +250,7 @@ class Questions:
     def close(self) -> None:
         for task in self._asked.values():
             task.cancel()
+        self._asked.clear()
 
 
 def questions(resolver: Resolver, policy: NetworkPolicy) -> Questions:

@@ -56,6 +56,7 @@ class Net:
     def close(self) -> None:
         for line in self.lines.values():
             line.close()
+        self.lines.clear()
         self.questions.close()
 
 
@@ -189,9 +190,13 @@ class Line:
         return await fetch_issuers(self.net, sent)
 
     def close(self) -> None:
+        """End it, and let go of everything at once: what OpenSSL holds for a connection is large."""
         for task in self._tasks.values():
             task.cancel()
+        self._tasks.clear()
         if self.stream is not None:
             self.stream.close()
+            self.stream = None
         if self._dialled is not None:
             self._dialled.close()
+            self._dialled = None

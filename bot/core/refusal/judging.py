@@ -26,6 +26,8 @@ _MOST_ALTERNATIVES = 5
 _SUPPORT = 0.15  # how much a second piece of evidence for a code counts
 _TOLD_BY_A_FAILURE = 0.7  # evidence as heavy as this overrules a success line
 _LIKE_ENOUGH = 0.45  # likeness below this is chance
+_SAID_ENOUGH = 0.7  # evidence of the server's own words as heavy as this needs no other
+_OF_THE_WAY = ("connect.", "dns.", "tls.", "greeting.", "login.connection_closed", "login.timeout")
 _WRAPPED = 0.85  # words that only a wrapper says count for less
 
 
@@ -71,16 +73,29 @@ def _protocol_of(reading: Reading) -> str | None:
 
 
 def _weigh(reading: Reading, context: Context, provider: str | None, rules: Mapping[str, Any]) -> list[_Evidence]:
-    """The evidence of the server's own words, or where there is none, of the wrapper's."""
+    """The evidence of the server's own words first, then of the words around them, as far as these add to it."""
     marks = list(_marked(reading, rules))
-    bare = reading.plain
-    for words in rules["wrappers"]:
-        if words in bare:
-            bare = bare.replace(words, " ; ")
-    phrases = list(_phrased(bare, context, provider, rules))
-    if not phrases and bare != reading.plain:
-        phrases = [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
-    return marks + phrases
+    told = list(_phrased(_unwrapped(reading.said, rules), context, provider, rules)) if reading.said else []
+    heaviest = max((one.weight for one in told), default=0.0)
+    if heaviest >= _SAID_ENOUGH:
+        return marks + told
+    around = list(_phrased(_unwrapped(reading.bare, rules), context, provider, rules))
+    if not around:
+        around = [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
+    if told:  # a server that answered was reached: what is said of the connection is noise
+        around = [one for one in around if not one.code.startswith(_OF_THE_WAY)]
+    elif reading.aadsts:
+        around = [_lighter(one) for one in around]
+    known = {one.code for one in told}
+    return marks + told + [one if not told else _lighter(one) for one in around if one.code not in known]
+
+
+def _unwrapped(words: str, rules: Mapping[str, Any]) -> str:
+    """The words without the sentences that libraries and programs always say."""
+    for sentence in rules["wrappers"]:
+        if sentence in words:
+            words = words.replace(sentence, " ; ")
+    return words
 
 
 def _lighter(one: _Evidence) -> _Evidence:

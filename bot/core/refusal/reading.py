@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from bot.core.refusal.voice import find_said, strip_classes
+
 LONGEST = 6000  # characters; of longer texts the beginning and the end are read
 _HEAD = 2000
 _TRANSCRIPT = 3  # lines from which on a text is a transcript rather than an answer
@@ -47,6 +49,8 @@ class Reading(NamedTuple):
 
     plain: str  # folded words of the lines that tell something
     whole: str  # folded words of all lines
+    bare: str  # folded words without the names that a library gives to errors
+    said: str  # folded words of the server's replies, where marks tell them apart
     responses: tuple[str, ...]  # IMAP and POP response codes, lower case: authenticationfailed, sys/temp
     enhanced: tuple[str, ...]  # RFC 3463 codes: 5.7.8
     replies: tuple[str, ...]  # SMTP reply codes: 535
@@ -70,6 +74,8 @@ def read(text: str) -> Reading:
     return Reading(
         plain=(plain := fold(_pattern(_CONTINUATION).sub(" ", words))),
         whole=plain if words is everything else fold(everything),
+        bare=plain if (bare := strip_classes(words)) == words else fold(_pattern(_CONTINUATION).sub(" ", bare)),
+        said=fold(_pattern(_CONTINUATION).sub(" ", find_said(words))),
         responses=tuple(code.lower() for code in _pattern(_RESPONSE).findall(words)),
         enhanced=tuple(dict.fromkeys(_pattern(_ENHANCED).findall(words))),
         replies=replies,
@@ -112,7 +118,7 @@ def _telling(words: str) -> str:
 
 def fold(text: str) -> str:
     """One spelling: compatibility forms, case, accents of Latin letters, CamelCase and white space folded."""
-    parted = _pattern(r"([a-z])([A-Z][a-z])").sub(r"\1 \2", text)
+    parted = _pattern(r"([a-z])([A-Z][a-z])").sub(r"\1 \2", text.replace("_", " ") if "_" in text else text)
     if not parted.isascii():
         import unicodedata  # noqa: PLC0415 - most refusals are plain ASCII
 

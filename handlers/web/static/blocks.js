@@ -109,8 +109,8 @@ function buttons(block, page) {
   const made = block.buttons.map((button) => {
     const look = button.primary ? "primary" : null;
     if (button.url) return make("a", { class: "button", href: button.url, rel: "noopener noreferrer", target: "_blank" }, button.label);
-    if (button.action === "secret" && page.offer) return page.offer === "open" ? secretForm(page) : null;
-    if (page.offer && page.offer !== "open") return null;
+    if (button.action === "secret" && page.offer) return { open: secretForm, ended }[page.offer]?.(page) ?? null;
+    if (page.offer === "ended") return null;
     const element = make("button", { type: "button", class: look, "data-action": button.action }, button.label);
     element.addEventListener("click", () => page.press(button.action, button.label));
     return element;
@@ -118,6 +118,8 @@ function buttons(block, page) {
   const shown = made.filter(Boolean);
   return shown.length ? make("div", { class: "buttons" }, ...shown) : null;
 }
+
+const ended = (page) => make("p", { class: "note" }, page.secret.inline_ended);
 
 /** The field for a secret, in the conversation. Its value goes to the secret page's address and nowhere else. */
 function secretForm(page) {
@@ -138,6 +140,7 @@ function secretForm(page) {
   const element = make(
     "form",
     { class: "secret", autocomplete: "off" },
+    page.code ? make("p", { class: "note" }, page.secret.code, " ", make("strong", {}, page.code)) : null,
     make("label", { for: "secret" }, page.secret.field),
     field,
     make("label", { class: "tick" }, show, page.secret.show),

@@ -16,6 +16,7 @@ let cases = [];
 let messages = new Map(); // id -> {data, element}
 let readFrom = null; // the message that should not scroll out of sight
 let atEnd = true;
+let wantsSecret = false; // the person asked for the field, so it may take the focus
 
 // What the person does
 
@@ -38,8 +39,7 @@ async function post(address, values) {
 }
 
 async function act(address, values) {
-  readFrom = null;
-  atEnd = true;
+  lookAtEnd();
   const answer = await post(address, values);
   state.textContent = answer ? "" : words.not_sent;
   if (answer && answer.case !== open) location.hash = answer.case;
@@ -50,6 +50,7 @@ async function say(typed) {
   if (!typed.trim()) return;
   text.value = "";
   fit();
+  wantsSecret = false;
   if (!(await act("/chat/say", { text: typed })) && !text.value) {
     text.value = typed;
     fit();
@@ -57,6 +58,7 @@ async function say(typed) {
 }
 
 async function sendSecret(value) {
+  lookAtEnd();
   const where = await post("/chat/secret", {});
   if (where === null) return config.secret["expired.title"];
   try {
@@ -91,23 +93,52 @@ function draw(data) {
     key: data.key ?? `m${data.id}`,
     finished: (data.key ?? "").startsWith("progress:") && !data.body.blocks.some((block) => block.type === "Buttons"),
     offer: offerOf(data),
-    press: (action, label) => act("/chat/press", { action, label }),
-    submit: (form, values) => act("/chat/submit", { form, values }),
+    code: data.body.data?.code,
+    press: (action, label) => {
+      wantsSecret = action === "secret";
+      if (!wantsSecret) text.focus();
+      act("/chat/press", { action, label });
+    },
+    submit: (form, values) => {
+      wantsSecret = true;
+      text.focus();
+      act("/chat/submit", { form, values });
+    },
     sendSecret,
   };
   const time = new Date(data.at * 1000);
   const when = make("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
   const verdict = data.body.data?.verdict;
-  const report = verdict ? make("p", { class: "buttons" }, make("a", { class: "button", href: `/r/${open}`, target: "_blank", rel: "noopener" }, words.full_report)) : null;
+  const parts = blocks(data.body.blocks, page);
+  if (verdict) {
+    const link = make("a", { class: "button", href: `/r/${open}`, target: "_blank", rel: "noopener" }, words.full_report);
+    const last = parts.at(-1);
+    if (last?.classList.contains("buttons")) last.append(link);
+    else parts.push(make("div", { class: "buttons" }, link));
+  }
   return make(
     "article",
-    { class: `message ${person ? "person" : "bot"} ${verdict ?? ""}`, lang: person ? null : langOf(caseNow()?.lang), "data-key": data.key },
+    {
+      class: `message ${person ? "person" : "bot"} ${verdict ?? ""}`,
+      lang: person ? null : langOf(caseNow()?.lang),
+      "data-key": data.key,
+      "data-offer": page.offer,
+    },
     make("p", { class: "by" }, person ? words.you : words.bot, " ", when),
-    make("div", { class: "body" }, ...blocks(data.body.blocks, page), report),
+    make("div", { class: "body" }, ...parts),
   );
 }
 
 const langOf = (lang) => (lang === "zh" ? "zh-Hans" : (lang ?? null));
+
+/** Once the field for the secret is there, it gets the focus if the person's last act was meant for it. */
+function focusSecret() {
+  const field = log.querySelector("form.secret input[name=secret]");
+  if (field && wantsSecret && !text.value) {
+    wantsSecret = false;
+    field.focus({ preventScroll: true });
+  }
+}
 
 function put(data) {
   const known = messages.get(data.id);
@@ -116,6 +147,7 @@ function put(data) {
   if (known) {
     element.setAttribute("aria-live", "off");
     keepOpen(known.element, element);
+    if (readFrom === known.element) readFrom = element;
     known.element.replaceWith(element);
   } else {
     const after = [...messages.values()].filter((m) => m.data.id > data.id && m.element.isConnected).sort((a, b) => a.data.id - b.data.id)[0];
@@ -138,13 +170,11 @@ function keepOpen(before, after) {
 function settle() {
   for (const { data, element } of messages.values()) {
     const has = data.body.blocks.some((block) => block.type === "Buttons" && block.buttons.some((one) => one.action === "secret"));
-    if (has && element.dataset.offer !== offerOf(data)) {
-      put(data);
-      messages.get(data.id).element.dataset.offer = offerOf(data);
-    }
+    if (has && element.dataset.offer !== offerOf(data)) put(data);
   }
   const forms = [...log.querySelectorAll("form.ask fieldset")];
   for (const [place, form] of forms.entries()) form.disabled = place < forms.length - 1;
+  focusSecret();
   at("hint").textContent = caseNow()?.offered ? words.hint_secret : words.hint;
   at("hint").classList.toggle("strong", caseNow()?.offered ?? false);
 }
@@ -179,12 +209,18 @@ function look() {
 }
 
 log.addEventListener("scroll", look, { passive: true });
-for (const kind of ["wheel", "touchmove", "keydown"]) log.addEventListener(kind, () => (atEnd = false), { passive: true });
+for (const kind of ["wheel", "touchmove", "keydown"]) {
+  log.addEventListener(kind, (event) => (atEnd = atEnd && kind === "keydown" && event.target !== log), { passive: true });
+}
 at("below").addEventListener("click", () => {
-  readFrom = null;
-  atEnd = true;
+  lookAtEnd();
   log.scrollTo({ top: log.scrollHeight });
 });
+
+function lookAtEnd() {
+  readFrom = null;
+  atEnd = true;
+}
 
 // The stream
 
@@ -212,8 +248,7 @@ function show() {
   open = decodeURIComponent(location.hash.slice(1)) || null;
   if (open === "text") return; // the skip link
   messages = new Map();
-  readFrom = null;
-  atEnd = true;
+  lookAtEnd();
   log.replaceChildren();
   at("start").hidden = open !== null;
   log.hidden = open === null;

@@ -98,7 +98,9 @@ async def closed_at_once(ground: Ground) -> None:
     await ground.hostile(at_once("close"))
 
 
-@TABLE.add("connect.partial", "connect", tried=lambda tried: {"connected", "unreachable"} == {t["outcome"] for t in tried})
+@TABLE.add(
+    "connect.partial", "connect", tried=lambda tried: {"connected", "unreachable"} == {t["outcome"] for t in tried}
+)
 async def one_address_unreachable(ground: Ground) -> None:
     await ground.serve()
     ground.world.record(ground.host, "A", UNREACHABLE)

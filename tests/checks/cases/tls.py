@@ -123,7 +123,7 @@ def _wants_certificate(version: ssl.TLSVersion) -> Make:
 
 
 _say("tls12", "tls.client_certificate_required", _wants_certificate(ssl.TLSVersion.TLSv1_2))
-_say("tls13", "tls.client_certificate_required", _wants_certificate(ssl.TLSVersion.TLSv1_3), securities=_IMPLICIT)
+_say("tls13", "tls.client_certificate_required", _wants_certificate(ssl.TLSVersion.TLSv1_3))
 
 
 def _subject(words: str) -> Callable[[Any], bool]:

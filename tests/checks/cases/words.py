@@ -72,7 +72,9 @@ for _service, _verb in _ASKS.items():
     for _kind, _words in (("hang", HANG), ("close", CLOSE), ("nonsense", Say("%&!")), ("flood", Say("x", "endless"))):
         _script: dict[str, Any] = {"replies": {_verb: _words}, **(_BARE if _service == "imap" else {})}
         _hasty = _kind == "hang"
-        _say(_kind, "capability.no_answer", "capability", _serve(**_script), services=_of, securities=_TLS, hasty=_hasty)
+        _say(
+            _kind, "capability.no_answer", "capability", _serve(**_script), services=_of, securities=_TLS, hasty=_hasty
+        )
 _BAD = _serve(**_BARE, replies={"CAPABILITY": "{tag} BAD what?"})
 _say("bad", "capability.no_answer", "capability", _BAD, services=_IMAP, securities=_TLS, server=_holds("BAD what?"))
 
@@ -137,12 +139,22 @@ _WORDS: dict[Service, dict[str, Say | str]] = {
         "mechanism_unsupported": "-ERR Unsupported authentication mechanism",
     },
 }
-_ELSEWHERE = {"username_format", "bye", "bye_after_refusal", "closing", "connection_closed", "timeout", "mechanism_unsupported"}
+_ELSEWHERE = {
+    "username_format",
+    "bye",
+    "bye_after_refusal",
+    "closing",
+    "connection_closed",
+    "timeout",
+    "mechanism_unsupported",
+}
 for _who, _refusals in _WORDS.items():
     for _code, _reply in _refusals.items():
         if _code not in _ELSEWHERE and not (_who == "smtp" and _code == "unrecognised"):
             _make = _serve(refuse_all=_reply)
-            _say("words", f"login.{_code}", "login", _make, services=(_who,), securities=_TLS, server=..., mechanism=...)
+            _say(
+                "words", f"login.{_code}", "login", _make, services=(_who,), securities=_TLS, server=..., mechanism=...
+            )
 
 
 def _bare_name(words: str) -> Make:
@@ -171,7 +183,9 @@ _say("strange", "login.unrecognised", "login", _serve(refuse_all="571 Ommm"), se
 _NOT_TAKEN = _serve(unsupported=("PLAIN", "LOGIN"), login_disabled=True)
 _MECHANISM = {"mechanism": "LOGIN", "offered": ["PLAIN", "LOGIN"]}
 _say("all", "login.mechanism_unsupported", "login", _NOT_TAKEN, services=_IMAP, **_MECHANISM)
-_say("all", "login.mechanism_unsupported", "login", _serve(unsupported=("PLAIN", "LOGIN")), services=_SMTP, **_MECHANISM)
+_say(
+    "all", "login.mechanism_unsupported", "login", _serve(unsupported=("PLAIN", "LOGIN")), services=_SMTP, **_MECHANISM
+)
 _POP_NONE = _serve(unsupported=("PLAIN", "LOGIN"), user_command=False)
 _say("all", "login.mechanism_unsupported", "login", _POP_NONE, services=_POP, **_MECHANISM)
 
@@ -199,7 +213,15 @@ _say("close", "mailbox.unavailable", "mailbox", _DROPS, services=_IMAP, securiti
 _NO_LIST = _serve(replies={"LIST": "{tag} NO [SERVERBUG] cannot list"})
 _say("list", "mailbox.list_failed", "mailbox", _NO_LIST, services=_IMAP, server=_holds("cannot list"))
 _LIST_BAD = _serve(replies={"LIST": "{tag} BAD Unknown command"})
-_say("bad", "mailbox.list_failed", "mailbox", _LIST_BAD, services=_IMAP, securities=_TLS, server=_holds("Unknown command"))
+_say(
+    "bad",
+    "mailbox.list_failed",
+    "mailbox",
+    _LIST_BAD,
+    services=_IMAP,
+    securities=_TLS,
+    server=_holds("Unknown command"),
+)
 
 
 @TABLE.add("tls.handshake_failed", "tls", securities=("starttls",), detail=...)

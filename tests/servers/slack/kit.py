@@ -206,7 +206,11 @@ def actions_of(blocks: Any) -> list[dict[str, Any]]:
     found = []
     for block in blocks or []:
         elements = [*block.get("elements", []), block.get("accessory"), block.get("element")]
-        found += [e | {"block_id": block.get("block_id", "b0")} for e in elements if isinstance(e, dict) and e.get("action_id")]
+        found += [
+            e | {"block_id": block.get("block_id", "b0")}
+            for e in elements
+            if isinstance(e, dict) and e.get("action_id")
+        ]
     return found
 
 

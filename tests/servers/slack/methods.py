@@ -134,7 +134,9 @@ def replies(ask: Ask) -> Mapping[str, Any]:
     channel, ts = _channel(ask, ask.args["channel"]), ask.args["ts"]
     if not channel.startswith("D"):
         raise Refused("missing_scope", needed="channels:history", provided=",".join(ask.grant.scopes))
-    found = [m for m in ask.team.messages if m.channel == channel and not m.deleted and not m.whom and ts in (m.ts, m.thread)]
+    found = [
+        m for m in ask.team.messages if m.channel == channel and not m.deleted and not m.whom and ts in (m.ts, m.thread)
+    ]
     return {"messages": [_shape(m, ask.args) for m in found], "has_more": False}
 
 
@@ -143,7 +145,10 @@ def history(ask: Ask) -> Mapping[str, Any]:
     if not channel.startswith("D"):
         raise Refused("missing_scope", needed="channels:history", provided=",".join(ask.grant.scopes))
     found = [m for m in ask.team.messages if m.channel == channel and not m.deleted and not m.whom and not m.thread]
-    return {"messages": [_shape(m, ask.args) for m in reversed(found)][: int(ask.args.get("limit", 100))], "has_more": False}
+    return {
+        "messages": [_shape(m, ask.args) for m in reversed(found)][: int(ask.args.get("limit", 100))],
+        "has_more": False,
+    }
 
 
 def _shape(message: Posted, args: Args | None = None) -> dict[str, Any]:
@@ -167,7 +172,9 @@ def start_stream(ask: Ask) -> Mapping[str, Any]:
         raise Refused("thread_not_found")
     if not channel.startswith("D") and not (args.get("recipient_user_id") and args.get("recipient_team_id")):
         raise Refused("missing_recipient_user_id")
-    message = Posted(channel, team.ts(), args.get("markdown_text", ""), [], args["thread_ts"], None, None, team.bot, stream="open")
+    message = Posted(
+        channel, team.ts(), args.get("markdown_text", ""), [], args["thread_ts"], None, None, team.bot, stream="open"
+    )
     _chunks(ask, message)
     team.messages.append(message)
     return {"channel": channel, "ts": message.ts}
@@ -194,7 +201,11 @@ def stop_stream(ask: Ask) -> Mapping[str, Any]:
 
 
 def _chunks(ask: Ask, message: Posted) -> None:
-    may = {"task_update": {"id", "title", "status", "details", "output", "sources"}, "plan_update": {"title"}, "markdown_text": {"text"}}
+    may = {
+        "task_update": {"id", "title", "status", "details", "output", "sources"},
+        "plan_update": {"title"},
+        "markdown_text": {"text"},
+    }
     for chunk in ask.args.get("chunks") or []:
         fields = set(chunk) - {"type"}
         if chunk.get("type") not in may or fields - may[chunk["type"]]:
@@ -261,7 +272,9 @@ def conversations_open(ask: Ask) -> Mapping[str, Any]:
 def conversations_info(ask: Ask) -> Mapping[str, Any]:
     channel = _channel(ask, ask.args["channel"], member=False)
     shared = channel in ask.team.shared
-    return {"channel": {"id": channel, "is_im": channel.startswith("D"), "is_ext_shared": shared, "name": channel.lower()}}
+    return {
+        "channel": {"id": channel, "is_im": channel.startswith("D"), "is_ext_shared": shared, "name": channel.lower()}
+    }
 
 
 def auth_test(ask: Ask) -> Mapping[str, Any]:

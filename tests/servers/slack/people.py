@@ -60,12 +60,22 @@ class Person:
         self._heard(ack, key)
         return ack
 
-    async def says(self, text: str, *, thread: str | None = None, channel: str | None = None, kind: str = "message", **more: Any) -> str:
+    async def says(
+        self, text: str, *, thread: str | None = None, channel: str | None = None, kind: str = "message", **more: Any
+    ) -> str:
         """A message in the direct conversation (or, as an @mention, in a channel); its ts."""
         channel = channel or self.im
         message = Posted(channel, self.team.ts(), text, [], thread, author=self.id)
         self.team.messages.append(message)
-        event = {"type": kind, "user": self.id, "text": text, "ts": message.ts, "channel": channel, "team": self.team.id, "event_ts": message.ts}
+        event = {
+            "type": kind,
+            "user": self.id,
+            "text": text,
+            "ts": message.ts,
+            "channel": channel,
+            "team": self.team.id,
+            "event_ts": message.ts,
+        }
         event |= {"channel_type": "im"} if kind == "message" else {}
         event |= {"thread_ts": thread} if thread else {}
         await self.event(event | more, shared=channel in self.team.shared)
@@ -75,7 +85,9 @@ class Person:
         return await self.says(f"<@{self.team.bot}> {text}", channel=channel, thread=thread, kind="app_mention")
 
     async def opens(self, tab: str = "home") -> Ack:
-        return await self.event({"type": "app_home_opened", "user": self.id, "channel": self.im, "tab": tab, "event_ts": self.team.ts()})
+        return await self.event(
+            {"type": "app_home_opened", "user": self.id, "channel": self.im, "tab": tab, "event_ts": self.team.ts()}
+        )
 
     async def event(self, event: dict[str, Any], *, shared: bool = False, **envelope: Any) -> Ack:
         body = {
@@ -85,15 +97,33 @@ class Person:
         } | envelope  # fmt: skip
         return await self.deliver("events_api", body)
 
-    async def presses(self, message: Posted, action: str, *, value: str | None = None, option: str | None = None) -> Ack:
+    async def presses(
+        self, message: Posted, action: str, *, value: str | None = None, option: str | None = None
+    ) -> Ack:
         """A button (or, with `option`, a menu) of a message."""
         found = message.action(action)
         assert found is not None, f"no migcheck.{action} among {[a['action_id'] for a in message.actions]}"
-        container = {"type": "message", "message_ts": message.ts, "channel_id": message.channel, "is_ephemeral": message.whom is not None}
-        shape = {"type": "message", "ts": message.ts, "text": message.text, "blocks": message.blocks, "user": self.team.bot}
+        container = {
+            "type": "message",
+            "message_ts": message.ts,
+            "channel_id": message.channel,
+            "is_ephemeral": message.whom is not None,
+        }
+        shape = {
+            "type": "message",
+            "ts": message.ts,
+            "text": message.text,
+            "blocks": message.blocks,
+            "user": self.team.bot,
+        }
         shape |= {"thread_ts": message.thread} if message.thread else {}
         url, key = self._response_url(message.channel)
-        more = {"container": container, "channel": {"id": message.channel, "name": "directmessage"}, "message": shape, "response_url": url}
+        more = {
+            "container": container,
+            "channel": {"id": message.channel, "name": "directmessage"},
+            "message": shape,
+            "response_url": url,
+        }
         return await self._action(found, more, value, option, key)
 
     async def presses_home(self, action: str, *, option: str | None = None) -> Ack:
@@ -101,10 +131,16 @@ class Person:
 
         home = self.team.homes[self.id]
         found = next(a for a in actions_of(home["blocks"]) if a["action_id"] == f"migcheck.{action}")
-        return await self._action(found, {"container": {"type": "view"}, "view": home | {"id": "VHOME"}}, None, option, None)
+        return await self._action(
+            found, {"container": {"type": "view"}, "view": home | {"id": "VHOME"}}, None, option, None
+        )
 
-    async def _action(self, element: dict[str, Any], more: dict[str, Any], value: str | None, option: str | None, key: str | None) -> Ack:
-        action = {k: element[k] for k in ("action_id", "block_id", "type", "text", "value", "style") if k in element} | {"action_ts": self.team.ts()}
+    async def _action(
+        self, element: dict[str, Any], more: dict[str, Any], value: str | None, option: str | None, key: str | None
+    ) -> Ack:
+        action = {
+            k: element[k] for k in ("action_id", "block_id", "type", "text", "value", "style") if k in element
+        } | {"action_ts": self.team.ts()}
         if value is not None:
             action["value"] = value
         if option is not None:
@@ -135,7 +171,11 @@ class Person:
             element, name = block["element"], block["block_id"]
             state[name] = {element["action_id"]: _typed(element, values.pop(name, None))}
         assert not values, f"no such fields: {values}"
-        shape = {k: view[k] for k in ("id", "type", "callback_id", "private_metadata", "hash", "blocks", "title") if k in view}
+        shape = {
+            k: view[k]
+            for k in ("id", "type", "callback_id", "private_metadata", "hash", "blocks", "title")
+            if k in view
+        }
         body = {"type": "view_submission", "team": {"id": self.team.id, "domain": "practice"}, "user": self._user(), "api_app_id": "A0001",
                 "enterprise": None, "is_enterprise_install": False, "trigger_id": self.slack.triggers.make(self.id),
                 "view": shape | {"state": {"values": state}, "team_id": self.team.id}}  # fmt: skip
@@ -155,11 +195,21 @@ class Person:
             if m.author == self.team.bot and not m.deleted and m.channel == (channel or self.im) and m.whom in (None, self.id) and (thread is None or thread in (m.thread, m.ts))
         ]  # fmt: skip
 
-    async def sees_with(self, action: str | None = None, *, words: str = "", channel: str | None = None, limit: float = 20.0, after: int = 0) -> Posted:
+    async def sees_with(
+        self,
+        action: str | None = None,
+        *,
+        words: str = "",
+        channel: str | None = None,
+        limit: float = 20.0,
+        after: int = 0,
+    ) -> Posted:
         """The first message with a button, or words in it, as soon as it is there."""
 
         def found() -> Posted | None:
-            fitting = [m for m in self.sees(channel) if (action is None or m.action(action)) and words in m.text + m.words]
+            fitting = [
+                m for m in self.sees(channel) if (action is None or m.action(action)) and words in m.text + m.words
+            ]
             return fitting[after] if len(fitting) > after else None
 
         message: Posted = await self.slack.until(found, limit)
@@ -179,7 +229,11 @@ class Person:
         """The view that was opened for this person last."""
 
         def found() -> dict[str, Any] | None:
-            mine = [v for v in self.team.views.values() if v["user"] == self.id and (callback is None or v.get("callback_id") == f"migcheck.{callback}")]
+            mine = [
+                v
+                for v in self.team.views.values()
+                if v["user"] == self.id and (callback is None or v.get("callback_id") == f"migcheck.{callback}")
+            ]
             return mine[-1] if mine else None
 
         view: dict[str, Any] = await self.slack.until(found, limit)
@@ -187,7 +241,9 @@ class Person:
 
     # How it reaches the bot.
 
-    async def deliver(self, kind: str, body: dict[str, Any], *, retry: int = 0, headers: dict[str, str] | None = None) -> Ack:
+    async def deliver(
+        self, kind: str, body: dict[str, Any], *, retry: int = 0, headers: dict[str, str] | None = None
+    ) -> Ack:
         """Send to the bot by the transport in use, and hold it to Slack's time."""
         if self.slack.delivery.url is None:
             return await self._by_socket(kind, body, retry)
@@ -197,14 +253,24 @@ class Person:
             raw, sort = urllib.parse.urlencode({"payload": json.dumps(body)}), "application/x-www-form-urlencoded"
         else:
             raw, sort = json.dumps(body), "application/json"
-        return await self.post(raw, signed(self.slack.signing_secret, raw) | {"Content-Type": sort} | _retry(retry) | (headers or {}))
+        return await self.post(
+            raw, signed(self.slack.signing_secret, raw) | {"Content-Type": sort} | _retry(retry) | (headers or {})
+        )
 
     async def post(self, raw: str, headers: dict[str, str]) -> Ack:
         began = time.monotonic()
         assert self.slack.delivery.url is not None
-        async with aiohttp.ClientSession() as session, session.post(self.slack.delivery.url, data=raw.encode(), headers=headers) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(self.slack.delivery.url, data=raw.encode(), headers=headers) as answer,
+        ):
             text = await answer.text()
-            ack = Ack(answer.status, json.loads(text) if answer.content_type == "application/json" and text else text, time.monotonic() - began, (raw, headers))
+            ack = Ack(
+                answer.status,
+                json.loads(text) if answer.content_type == "application/json" and text else text,
+                time.monotonic() - began,
+                (raw, headers),
+            )
         if ack.seconds > ACK_SECONDS:
             self.slack.faults.append(f"acknowledged after {ack.seconds:.1f} s")
         return ack
@@ -217,7 +283,12 @@ class Person:
     async def _by_socket(self, kind: str, body: dict[str, Any], retry: int) -> Ack:
         envelope = secrets.token_hex(8)
         waiting = self.slack.acked[envelope] = asyncio.get_running_loop().create_future()
-        sent: dict[str, Any] = {"envelope_id": envelope, "type": kind, "payload": body, "accepts_response_payload": kind != "events_api"}
+        sent: dict[str, Any] = {
+            "envelope_id": envelope,
+            "type": kind,
+            "payload": body,
+            "accepts_response_payload": kind != "events_api",
+        }
         sent |= {"retry_attempt": retry, "retry_reason": "timeout"} if kind == "events_api" else {}
         began = time.monotonic()
         await self.slack.sockets[-1].send_str(json.dumps(sent))

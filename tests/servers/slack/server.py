@@ -25,10 +25,17 @@ class FakeSlack:
 
     def __init__(self, *, streams: bool = True, scopes: tuple[str, ...] = ALL_SCOPES, team: str = "T0001") -> None:
         self.streams, self.scopes = streams, frozenset(scopes)
-        self.signing_secret, self.client_id, self.client_secret = secrets.token_hex(16), "123.456", secrets.token_hex(16)
+        self.signing_secret, self.client_id, self.client_secret = (
+            secrets.token_hex(16),
+            "123.456",
+            secrets.token_hex(16),
+        )
         self.teams: dict[str, Workspace] = {team: Workspace(team)}
         self.bot_token, self.app_token = fresh_token("xoxb"), fresh_token("xapp")
-        self.grants = {self.bot_token: Grant(team, self.scopes), self.app_token: Grant(team, frozenset({"connections:write"}), "app")}
+        self.grants = {
+            self.bot_token: Grant(team, self.scopes),
+            self.app_token: Grant(team, frozenset({"connections:write"}), "app"),
+        }
         self.refreshes: dict[str, str] = {}
         self.codes: dict[str, str] = {}
         self.rotation = False
@@ -75,7 +82,15 @@ class FakeSlack:
     def now(self) -> float:
         return time.monotonic()
 
-    def person(self, name: str = "U0001", *, email: str | None = None, locale: str = "en-US", team: str | None = None, **more: Any) -> Person:
+    def person(
+        self,
+        name: str = "U0001",
+        *,
+        email: str | None = None,
+        locale: str = "en-US",
+        team: str | None = None,
+        **more: Any,
+    ) -> Person:
         """Somebody of a workspace, who has a profile and a direct conversation with the bot."""
         workspace = self.teams[team] if team else self.team
         profile = {"email": email} if email else {}
@@ -139,7 +154,16 @@ class FakeSlack:
             answer = {"ok": True, **self._act(name, token, args)}
         except Refused as refused:
             answer = {"ok": False, "error": refused.error, **refused.more}
-            if refused.error in ("invalid_blocks", "invalid_arguments", "invalid_auth", "invalid_chunks", "invalid_metadata_format", "no_text", "msg_too_long", "unknown_method"):
+            if refused.error in (
+                "invalid_blocks",
+                "invalid_arguments",
+                "invalid_auth",
+                "invalid_chunks",
+                "invalid_metadata_format",
+                "no_text",
+                "msg_too_long",
+                "unknown_method",
+            ):
                 self.faults.append(f"{name}: {refused.error} {refused.more}")
         return answer
 
@@ -173,18 +197,32 @@ class FakeSlack:
 
     def hear(self, where: Response, body: Mapping[str, Any]) -> None:
         """What is said in answer to a command, at once or by its response_url."""
-        unknown = set(body) - {"text", "blocks", "response_type", "replace_original", "delete_original", "thread_ts", "unfurl_links", "unfurl_media", "metadata"}
+        unknown = set(body) - {
+            "text",
+            "blocks",
+            "response_type",
+            "replace_original",
+            "delete_original",
+            "thread_ts",
+            "unfurl_links",
+            "unfurl_media",
+            "metadata",
+        }
         if faults := [*faults_of_blocks(list(body.get("blocks", []))), *unknown]:
             self.faults.append(f"response: {faults}")
         team = self.teams[where.team]
         whom = None if body.get("response_type") == "in_channel" else where.user
-        team.messages.append(Posted(where.channel, team.ts(), body.get("text", ""), list(body.get("blocks", [])), None, None, whom))
+        team.messages.append(
+            Posted(where.channel, team.ts(), body.get("text", ""), list(body.get("blocks", [])), None, None, whom)
+        )
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.sockets.append(socket)
-        await socket.send_str(json.dumps({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A0001"}}))
+        await socket.send_str(
+            json.dumps({"type": "hello", "num_connections": 1, "connection_info": {"app_id": "A0001"}})
+        )
         await self.tell()
         async for message in socket:
             if message.type is WSMsgType.TEXT:

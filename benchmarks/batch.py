@@ -1,0 +1,170 @@
+"""Many checks in one process: `python -m benchmarks batch`.
+
+CPU and memory are the kernel's figures for the one process (`wait4`); the servers run in another one. The bare client
+does the handshakes alone, without discovery, judging, reports or a store.
+"""
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.crowd import NAMES, domains, is_dead
+from benchmarks.table import Row
+
+FEW, MANY = 1_000, 10_000
+ROUNDS = 3
+CONNECT = 5.0
+"""The connect time-out in seconds of the runs with dead hosts."""
+DEAD = 5
+"""Dead hosts in a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process used: seconds of CPU, peak memory in KiB, seconds to its end and to its last living domain."""
+
+    cpu: float
+    peak: int
+    took: float
+    last: float = 0.0
+
+
+@contextlib.contextmanager
+def crowd(count: int, dead: int, folder: Path) -> Iterator[None]:
+    command = [sys.executable, "-m", "benchmarks.crowd", str(count), str(dead), str(folder)]
+    with subprocess.Popen(_pinned(1, command), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        if process.stdout.readline() != b"ready\n":
+            raise RuntimeError("the servers did not start")
+        yield
+        process.stdin.close()
+
+
+def _pinned(core: int, command: list[str]) -> list[str]:
+    """Client and servers on cores of their own where there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    return ["taskset", "-c", str(cores[core]), *command] if len(cores) > core else command
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "MIGCHECK_NETWORK__NAMESERVERS": json.dumps([f"{NAMES}:53535"]),
+        "MIGCHECK_NETWORK__CA_FILE": str(folder / "root.pem"),
+        "MIGCHECK_NETWORK__ALLOW": '["127.0.0.0/8"]',
+        "MIGCHECK_NETWORK__TIMEOUTS__CONNECT": str(CONNECT),
+        "MIGCHECK_DISCOVERY__ISPDB_URL": "",
+        "MIGCHECK_STORE__URL": f"sqlite:///{folder}/store.db",
+    }
+
+
+def _used(process: "subprocess.Popen[bytes]", begun: float, last: float = 0.0) -> Run:
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Run(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, time.perf_counter() - begun, last)
+
+
+def run_bare(count: int, folder: Path) -> Run:
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.bare", str(count), str(folder / "root.pem")]
+    run = _used(subprocess.Popen(_pinned(0, command)), begun)
+    return run
+
+
+def run_batch(count: int, dead: int, folder: Path) -> Run:
+    lines = folder / "lines"
+    lines.write_text("".join(f"{domain}\n" for domain in domains(count)), encoding="ascii")
+    begun = time.perf_counter()
+    command = [sys.executable, "-m", "bot", "check", "--batch", str(lines), "--json"]
+    process = subprocess.Popen(
+        _pinned(0, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_settings(folder)
+    )
+    last, passed, failed = 0.0, 0, 0
+    assert process.stdout is not None
+    for line in process.stdout:
+        if b'"verdict": "pass"' in line:
+            last, passed = time.perf_counter() - begun, passed + 1
+        else:
+            failed += 1
+    run = _used(process, begun, last)
+    expected = sum(is_dead(number, dead) for number in range(count))
+    if (passed, failed) != (count - expected, expected):
+        raise RuntimeError(f"{passed} passed and {failed} failed instead of {count - expected} and {expected}")
+    return run
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="migcheck-bench-") as name:
+        folder = Path(name)
+        with crowd(MANY, 0, folder):
+            run_batch(50, 0, folder)  # makes the store
+            pairs = [(run_bare(FEW, folder), run_batch(FEW, 0, folder)) for _ in range(ROUNDS)]
+            many_bare, many = run_bare(MANY, folder), run_batch(MANY, 0, folder)
+        with crowd(FEW, DEAD, folder):
+            some_dead = [run_batch(FEW, DEAD, folder) for _ in range(ROUNDS)]
+    return rows_of(pairs, many_bare, many, some_dead)
+
+
+def rows_of(pairs: list[tuple[Run, Run]], many_bare: Run, many: Run, some_dead: list[Run]) -> list[Row]:
+    few_bare, few = (statistics.median(run.cpu for run in runs) / FEW for runs in zip(*pairs, strict=True))
+    per_many = many.cpu / MANY
+    peaks = {FEW: max(run.peak for _, run in pairs), MANY: many.peak}
+    last = statistics.median(run.last for _, run in pairs)
+    took = statistics.median(run.took for _, run in pairs)
+    later = statistics.median(run.last for run in some_dead) / last
+    longer = (statistics.median(run.took for run in some_dead) - took) / CONNECT
+    rows = [
+        Row(
+            f"CPU a check / bare client, {count:,} domains",
+            own / bare,
+            "<= 2 (stretch 1.5)",
+            own / bare <= 2,
+            f"{own * 1000:.2f} ms / {bare * 1000:.2f} ms, start and imports included",
+        )
+        for count, own, bare in ((FEW, few, few_bare), (MANY, per_many, many_bare.cpu / MANY))
+    ]
+    rows.append(
+        Row(
+            f"CPU a check, {MANY:,} domains / {FEW:,}",
+            per_many / few,
+            "< 1.10",
+            per_many / few < 1.1,
+        )
+    )
+    for count, peak in peaks.items():
+        allowed = 70 * 1024 + 2 * count
+        rows.append(
+            Row(
+                f"memory / (70 MiB + 2 KiB a domain), {count:,} domains",
+                peak / allowed,
+                "<= 1",
+                peak <= allowed,
+                f"{peak / 1024:.0f} MiB at the most",
+            )
+        )
+    rows += [
+        Row(
+            f"last living domain, {DEAD} % dead hosts / none",
+            later,
+            "<= 1.10",
+            later <= 1.1,
+            f"{FEW:,} domains in {took:.1f} s without dead ones",
+        ),
+        Row(
+            f"whole batch longer by, in connect time-outs, {DEAD} % dead hosts",
+            longer,
+            "<= 1.3",
+            longer <= 1.3,
+            f"the time-out is {CONNECT:.0f} s",
+        ),
+    ]
+    return rows

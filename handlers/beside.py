@@ -1,0 +1,114 @@
+"""What the conversation does beside messages and runs: meeting people, limits, watching, showing reports to others."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+from bot.core import asides
+from bot.core.abilities import Abilities, Mind
+from bot.core.access import Access, is_admin
+from bot.core.case import Case, case_from_json
+from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck, Watch, WatchEnded
+from bot.core.limits import read_span
+from bot.engine.check import Network
+from bot.settings import Settings
+from bot.store.store import Store
+from bot.store.uses import Uses
+from handlers.delivery import Due
+from handlers.gate import Gate
+from handlers.port import Port
+from handlers.watches import Span, Watches
+
+
+class Handle(Protocol):
+    """The conversation's `handle`."""
+
+    def __call__(self, event_id: str, case: str, event: Event) -> Awaitable[bool]: ...
+
+
+class Beside:
+    """`done` marks an effect as carried out; `handle` takes events back into the conversation."""
+
+    def __init__(  # noqa: PLR0917 - one of each part
+        self,
+        store: Store,
+        network: Network,
+        mind: Mind,
+        settings: Settings,
+        clock: Callable[[], float],
+        handle: Handle,
+        done: Callable[[Due], Awaitable[None]],
+    ) -> None:
+        self._store, self._mind, self._settings, self._clock = store, mind, settings, clock
+        self._handle, self._done = handle, done
+        self._gate = Gate(Uses.beside(store), settings)
+        span = Span(read_span(settings.watch.every), read_span(settings.watch.for_))
+        self._watches = Watches(network, mind, span, clock, self._watch_ended)
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    def abilities(self, port: Port | None) -> Abilities:
+        """What can be done for a case."""
+        open_to_all = port is None or port.open_to_all
+        access = None if open_to_all else Access(self._settings.access.domains)
+        secrets = self._settings.secret_entry != "off"  # noqa: S105 - how, not what
+        return Abilities(secrets, access, watch=True, share=port is not None and port.channels)
+
+    def admin(self, case: Case, port: Port | None) -> bool:
+        """Whether the case's person may everything, as the settings say now."""
+        if port is None or port.open_to_all:
+            return case.admin
+        return is_admin(self._settings.access.admins, case.person)
+
+    async def admits(self, case: Case, task: Due, start: StartCheck, *, secret: bool) -> bool:
+        """Whether a run may begin; otherwise the person is told, outside of the case's lock, which is held here."""
+        over = await self._gate.admit(case, start, self._clock(), secret=secret)
+        if over is not None:
+            self.later(self._refuse(task, over))
+        return over is None
+
+    async def _refuse(self, task: Due, over: Event) -> None:
+        await self._handle(f"limited:{task.id}", task.case, over)
+        await self._done(task)
+
+    def watch(self, task: Due, watch: Watch, case: Case) -> None:
+        self._watches.begin(task, watch, case)
+
+    async def stop_watch(self, task: Due) -> None:
+        if (ended := self._watches.stop(task.case)) is not None:
+            await self._done(ended)
+        await self._done(task)
+
+    async def meet(self, port: Port, case: Case, task: Due, meet: Meet) -> None:
+        """Ask the platform who the person is, then go on with what they said."""
+        who = await port.introduce(case)
+        if who is not None:
+            met = Met(meet.first, who.lang, who.address, self.admin(case, port), meet.secret_seen)
+            await self._handle(f"met:{task.id}", case.id, met)
+
+    async def share(self, port: Port, case: Case, task: Due, share: Share) -> None:
+        """Show the report to others, and tell the person how that went."""
+        kept = await self._store.report(case.id)
+        problem = "gone"
+        if kept is not None:
+            wisdom = self._mind.wisdom(case.lang)
+            message = asides.shown_to_others(case, kept.report, wisdom, account=share.account)
+            problem = await port.share(case, share.channel, message)
+        await self._handle(f"shared:{task.id}", case.id, Shared(problem))
+
+    async def close(self) -> None:
+        await self._watches.close()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    async def _watch_ended(self, task: Due, recovered: bool) -> None:
+        await self._handle(f"watched:{task.id}", task.case, WatchEnded(recovered))
+        await self._done(task)
+
+    def later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something outside of what holds a case's lock."""
+        task = asyncio.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def case(self, name: str) -> Case | None:
+        row = await self._store.case(name)
+        return case_from_json(row.state) if row is not None else None

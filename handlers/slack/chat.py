@@ -1,0 +1,284 @@
+"""Slack as a port of the conversation: a case is a thread in the person's direct messages."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bot.core.case import Case
+from bot.core.message import Message
+from bot.store.threads import Thread
+from handlers.port import Introduction
+from handlers.slack.api import Lost, Refused
+from handlers.slack.inbound import Where
+from handlers.slack.means import Means
+from handlers.slack.pace import Pacer
+from handlers.slack.parts import Part
+from handlers.slack.stream import news, plan, tasks
+from handlers.slack.tokens import where_of
+from handlers.slack.view import Names, Shown, shown
+
+NAME = "slack"
+REPORT, ORDINARY = "migcheck_report", "migcheck_message"
+_QUIET = {"unfurl_links": False, "unfurl_media": False}
+_LOOK_AT = 200
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """A plan that is being streamed: what was told of it."""
+
+    told: dict[str, Part] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where a case's messages go, and with which token."""
+
+    thread: Thread
+    where: Where
+    token: str
+
+
+class NotInstalled(Exception):  # noqa: N818
+    """The bot was removed from the workspace: nothing can be shown there."""
+
+
+class SlackPort:
+    """See `handlers.port.Port`."""
+
+    name = NAME
+    open_to_all = False
+    channels = True
+
+    def __init__(self, means: Means, *, secret_forms: bool) -> None:
+        self._api, self._tokens, self._threads, self._people = means.api, means.tokens, means.threads, means.people
+        self._words, self._replies, self._clock = means.words, means.replies, means.clock
+        self.secret_forms = secret_forms
+        self._pacer = Pacer()
+        self._streams: dict[str, _Stream] = {}
+        self._no_streams: set[str] = set()
+        """Teams in which streaming was refused."""
+
+    async def close(self) -> None:
+        await self._pacer.close()
+
+    # What the conversation asks for.
+
+    async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:
+        """Show a message: the first of a case becomes the root of its thread, all others stand in it."""
+        spot = await self._spot(case)
+        streamed = "progress" in message.data and spot.thread.root is not None and not again
+        if streamed and (ref := await self._begin_stream(spot, case, message)) is not None:
+            return ref
+        made = self._made(case, key, message)
+        channel, ts = await self._deliver(spot, case, key, made, again=again)
+        if spot.thread.root is None:
+            await self._threads.begin(case.id, channel, ts)
+            await self._replies.tell_where(case, spot.where, spot.token, channel, ts)
+        return f"{channel}/{ts}"
+
+    async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:
+        """Change a message: not more often than Slack likes, and the last state always."""
+        spot = await self._spot(case)
+        made = self._made(case, key, message)
+        running = message.data.get("progress") == "running"
+        if ref in self._streams:
+            send = lambda: self._stream_on(spot, ref, message, made, running=running)  # noqa: E731
+        else:
+            send = lambda: self._update(spot, ref, made)  # noqa: E731
+        await (self._pacer.send(ref, send) if running else self._pacer.last(ref, send))
+
+    async def whisper(self, case: Case, message: Message) -> None:
+        """The case's place is a direct conversation: nobody else is there."""
+        await self.post(case, f"whisper:{self._clock()}", message, again=False)
+
+    async def introduce(self, case: Case) -> Introduction | None:
+        spot = await self._spot(case)
+        profile = await self._people.profile(spot.where)
+        if profile.outside:
+            await self._replies.say(spot.where, self._words.of(profile.lang)["command.stranger"])
+            return None
+        return Introduction(profile.lang, profile.address)
+
+    async def share(self, case: Case, channel: str, message: Message) -> str:
+        """Show a report in a channel, if it is one of this organisation's own."""
+        spot = await self._spot(case)
+        if await self.shared_outside(spot.token, channel):
+            return "shared_outside"
+        seen = shown(message, Names(self._words.of(case.lang)))
+        try:
+            await self._api.once(
+                spot.token, "chat_postMessage", channel=channel, text=seen.text, blocks=list(seen.blocks), **_QUIET
+            )
+        except Refused as refused:
+            return "not_a_member" if refused.error in ("not_in_channel", "channel_not_found") else "failed"
+        except Lost:
+            return "failed"
+        return ""
+
+    async def shared_outside(self, token: str, channel: str) -> bool | None:
+        """Whether others than the own organisation read a channel; None where the bot may not know."""
+        try:
+            answer = await self._api.call(token, "conversations_info", channel=channel, patience=5.0)
+        except (Refused, Lost):
+            return None
+        info = answer.get("channel") or {}
+        return bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared"))
+
+    # How it is done.
+
+    async def _spot(self, case: Case) -> _Spot:
+        thread = await self._threads.of_case(case.id)
+        if thread is None:
+            _, team, user = case.person.split(":", 2)
+            thread = Thread(case.id, case.person, user, None, {"team": team, "user": user}, self._clock())
+            await self._threads.put(thread)
+        where = where_of(thread.place)
+        token = await self._tokens.token(where)
+        if token is None:
+            raise NotInstalled(where.team)
+        return _Spot(thread, where, token)
+
+    def _made(self, case: Case, key: str, message: Message) -> Shown:
+        """The message in blocks. The first block's id names it, so that it can be found again."""
+        name = f"{case.id}/{key}"
+        made = shown(message, Names(self._words.of(case.lang), name))
+        if made.blocks:
+            return Shown(made.text, ({**made.blocks[0], "block_id": name[:255]}, *made.blocks[1:]), made.data)
+        return made
+
+    async def _deliver(self, spot: _Spot, case: Case, key: str, made: Shown, *, again: bool) -> tuple[str, str]:
+        """Post once. Where an answer was lost it is looked for what was posted, before it is posted again."""
+        args: dict[str, Any] = {"text": made.text, "blocks": list(made.blocks), "metadata": metadata(case, key, made)}
+        if spot.thread.root is not None:
+            args["thread_ts"] = spot.thread.root
+        pause = 0.5
+        while True:
+            if again and (found := await self._find(spot, case, key)) is not None:
+                return found
+            try:
+                answer = await self._api.once(
+                    spot.token, "chat_postMessage", channel=spot.thread.channel, **args, **_QUIET
+                )
+                return str(answer.get("channel") or spot.thread.channel), str(answer["ts"])
+            except Lost:
+                again = True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 30.0)
+
+    async def _find(self, spot: _Spot, case: Case, key: str) -> tuple[str, str] | None:
+        """The message that carries this name, among the newest of its thread or of the direct conversation."""
+        try:
+            channel = spot.thread.channel
+            if spot.thread.root is not None:
+                method, args = "conversations_replies", dict[str, Any](ts=spot.thread.root)
+            else:
+                channel = await self._direct(spot)
+                method, args = "conversations_history", {}
+            answer = await self._api.call(
+                spot.token, method, channel=channel, include_all_metadata=True, limit=_LOOK_AT, **args
+            )
+        except (Refused, Lost):
+            return None
+        name = f"{case.id}/{key}"
+        for message in answer.get("messages") or ():
+            if _names(message) == name:
+                return channel, str(message["ts"])
+        return None
+
+    async def _direct(self, spot: _Spot) -> str:
+        """The id of the direct conversation."""
+        if spot.thread.channel.startswith("D"):
+            return spot.thread.channel
+        answer = await self._api.call(spot.token, "conversations_open", users=spot.where.user)
+        return str(answer["channel"]["id"])
+
+    async def _update(self, spot: _Spot, ref: str, made: Shown) -> None:
+        channel, _, ts = ref.partition("/")
+        try:
+            await self._api.call(
+                spot.token, "chat_update", channel=channel, ts=ts, text=made.text, blocks=list(made.blocks)
+            )
+        except Refused as refused:
+            if refused.error == "streaming_state_conflict":  # a stream that an earlier process began
+                await self._end_stream(spot, channel, ts, [])
+                await self._update(spot, ref, made)
+            elif refused.error not in ("message_not_found", "cant_update_message"):
+                raise
+
+    # Streams: a nicer way to show progress, where there is one.
+
+    async def _begin_stream(self, spot: _Spot, case: Case, message: Message) -> str | None:
+        """Begin a streamed plan; None where this workspace has none, or it is not known whether it began."""
+        if spot.where.team in self._no_streams:
+            return None
+        first = [plan(message.text), *tasks(message).values()]
+        try:
+            answer = await self._api.once(
+                spot.token,
+                "chat_startStream",
+                channel=spot.thread.channel,
+                thread_ts=spot.thread.root,
+                recipient_user_id=spot.where.user,
+                recipient_team_id=spot.where.team,
+                task_display_mode="plan",
+                chunks=first,
+            )
+            ref = f"{spot.thread.channel}/{answer['ts']}"
+        except (Refused, Lost, KeyError):
+            self._no_streams.add(spot.where.team)
+            _log.info("no streams here, messages are changed instead", team=spot.where.team, case=case.id)
+            return None
+        self._streams[ref] = _Stream(tasks(message))
+        return ref
+
+    async def _stream_on(self, spot: _Spot, ref: str, message: Message, made: Shown, *, running: bool) -> None:
+        stream = self._streams.get(ref)
+        channel, _, ts = ref.partition("/")
+        if stream is None:
+            return await self._update(spot, ref, made)
+        now = tasks(message)
+        changed = news(stream.told, now)
+        stream.told = now
+        if not running:
+            del self._streams[ref]
+            await self._end_stream(spot, channel, ts, changed)
+            return await self._update(spot, ref, made)
+        if changed:
+            try:
+                await self._api.call(spot.token, "chat_appendStream", channel=channel, ts=ts, chunks=changed)
+            except Refused:
+                del self._streams[ref]
+                await self._end_stream(spot, channel, ts, [])
+                return await self._update(spot, ref, made)
+        return None
+
+    async def _end_stream(self, spot: _Spot, channel: str, ts: str, chunks: list[Part]) -> None:
+        args = dict[str, Any](chunks=chunks) if chunks else {}
+        try:
+            await self._api.call(spot.token, "chat_stopStream", channel=channel, ts=ts, **args)
+        except Refused as refused:
+            _log.info("a stream could not be ended", error=refused.error)
+
+
+def metadata(case: Case, key: str, made: Shown) -> dict[str, Any]:
+    """What a program may read of a message. A report's is as the contract has it; by the others they are found again."""
+    if "verdict" in made.data:
+        return {"event_type": REPORT, "event_payload": dict(made.data)}
+    return {"event_type": ORDINARY, "event_payload": {"case": case.id, "key": key}}
+
+
+def _names(message: Mapping[str, Any]) -> str | None:
+    """By which name a message of ours goes."""
+    blocks = message.get("blocks") or [{}]
+    if "/" in str(blocks[0].get("block_id", "")):
+        return str(blocks[0]["block_id"])
+    found = message.get("metadata") or {}
+    payload = found.get("event_payload") or {}
+    if found.get("event_type") == ORDINARY:
+        return f"{payload.get('case')}/{payload.get('key')}"
+    return None

@@ -1,0 +1,60 @@
+"""How often a message is changed: at most once a second, and its last state always arrives."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+INTERVAL = 1.1
+"""Slack takes about one message a second in a conversation, and some fifty changes a minute."""
+
+Send = Callable[[], Awaitable[None]]
+
+
+class Pacer:
+    """States of messages on their way: of those that come within the interval only the newest is sent."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+        self._waiting: dict[str, Send] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def send(self, name: str, send: Send) -> None:
+        """Send now, or a little later; what waits under this name is replaced."""
+        pause = self._last.get(name, 0.0) + INTERVAL - time.monotonic()
+        if pause <= 0 and name not in self._tasks:
+            self._last[name] = time.monotonic()
+            return await send()
+        self._waiting[name] = send
+        if name not in self._tasks:
+            self._tasks[name] = asyncio.create_task(self._later(name, pause))
+        return None
+
+    async def last(self, name: str, send: Send) -> None:
+        """Send the last state: nothing that waits under this name comes after it."""
+        self._waiting.pop(name, None)
+        if (task := self._tasks.pop(name, None)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+        await send()
+        self._last.pop(name, None)
+
+    async def close(self) -> None:
+        """Send at once what waits."""
+        tasks, waiting = list(self._tasks.values()), list(self._waiting.values())
+        self._tasks.clear()
+        self._waiting.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(send() for send in waiting), return_exceptions=True)
+
+    async def _later(self, name: str, pause: float) -> None:
+        try:
+            await asyncio.sleep(pause)
+            while (send := self._waiting.pop(name, None)) is not None:
+                self._last[name] = time.monotonic()
+                await send()
+                if name in self._waiting:
+                    await asyncio.sleep(INTERVAL)
+        finally:
+            self._tasks.pop(name, None)

@@ -1,0 +1,90 @@
+"""Who a person at Slack is: language and mail address from the profile, kept for a day, and the language they chose."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.model import Lang, lang_of
+from bot.store.rows import PersonRow
+from bot.store.store import Store
+from handlers.slack.api import Api, Refused
+from handlers.slack.inbound import Where
+from handlers.slack.tokens import Tokens
+
+_FRESH = 86_400.0
+DEFAULT_LANG: Lang = "ja"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """`outside` is somebody of another organisation. `chosen` is whether the language is the person's own choice."""
+
+    lang: Lang
+    address: str | None = None
+    outside: bool = False
+    chosen: bool = False
+    greeted: bool = False
+
+
+class People:
+    """Profiles, from the store where they are fresh, else from Slack."""
+
+    def __init__(self, store: Store, api: Api, tokens: Tokens, clock: Callable[[], float] = time.time) -> None:
+        self._store, self._api, self._tokens, self._clock = store, api, tokens, clock
+
+    async def known(self, where: Where) -> Profile | None:
+        """The profile as far as it is kept and fresh: asks nobody."""
+        row = await self._store.person(where.person)
+        if row is None or self._clock() - float(row.state.get("at", 0.0)) > _FRESH:
+            return None
+        return _profile(row)
+
+    async def profile(self, where: Where) -> Profile:
+        """The profile; Slack is asked where nothing fresh is kept."""
+        if (known := await self.known(where)) is not None:
+            return known
+        token = await self._tokens.token(where)
+        found: dict[str, Any] = {}
+        if token is not None:
+            try:
+                answer = await self._api.call(token, "users_info", user=where.user, include_locale=True)
+                found = _read(answer.get("user") or {}, where)
+            except Refused:
+                found = {}
+        row = await self._store.person(where.person)
+        kept = dict(row.state) if row is not None else {}
+        fresh = PersonRow(where.person, row.lang if row else None, kept | found | {"at": self._clock()}, self._clock())
+        await self._store.put_person(fresh)
+        return _profile(fresh)
+
+    async def change(
+        self, where: Where, *, lang: Lang | None = None, auto: bool = False, greeted: bool = False
+    ) -> None:
+        """Keep a choice: a language, the profile's language again, or that the person was greeted."""
+        row = await self._store.person(where.person) or PersonRow(where.person)
+        state = {**row.state, **({"greeted": True} if greeted else {})}
+        chosen = None if auto else lang or row.lang
+        await self._store.put_person(PersonRow(where.person, chosen, state, self._clock()))
+
+
+def _read(user: dict[str, Any], where: Where) -> dict[str, Any]:
+    profile = user.get("profile") or {}
+    theirs = user.get("team_id")
+    elsewhere = bool(theirs and where.team and theirs != where.team and not where.enterprise)
+    return {
+        "lang": lang_of(str(user.get("locale") or "")[:2].lower()),
+        "address": profile.get("email") or None,
+        "outside": bool(user.get("is_stranger")) or elsewhere,
+    }
+
+
+def _profile(row: PersonRow) -> Profile:
+    state = row.state
+    return Profile(
+        row.lang or lang_of(state.get("lang")) or DEFAULT_LANG,
+        state.get("address"),
+        bool(state.get("outside")),
+        row.lang is not None,
+        bool(state.get("greeted")),
+    )

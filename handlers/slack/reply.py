@@ -1,0 +1,58 @@
+"""Answers where somebody typed: only that person sees them, also where the bot is no member."""
+
+from typing import Any
+
+import aiohttp
+import structlog
+
+from bot.core.case import Case
+from handlers.slack.api import Api, Lost, Refused
+from handlers.slack.inbound import Where
+from handlers.slack.parts import Part, link, rich, row, section, word
+from handlers.slack.words import Words
+
+_TIMEOUT = aiohttp.ClientTimeout(total=10)
+_OK = 200
+_log = structlog.get_logger(__name__)
+
+
+class Replies:
+    """By the response_url of a command or press (five uses within half an hour), else by an ephemeral message."""
+
+    def __init__(self, api: Api, session: aiohttp.ClientSession, words: Words) -> None:
+        self._api, self._session, self._words = api, session, words
+
+    async def tell_where(self, case: Case, where: Where, token: str, channel: str, ts: str) -> None:
+        """Say where the case is talked about, with a link to its thread; not where that is the same place."""
+        if not where.channel or (where.channel == channel and where.response_url is None):
+            return
+        words = self._words.of(case.lang)
+        parts = [word(words["command.opened"] + " ")]
+        try:
+            answer = await self._api.call(token, "chat_getPermalink", channel=channel, message_ts=ts, patience=10.0)
+            parts.append(link(str(answer["permalink"]), words["command.open"]))
+            text = f"{words['command.opened']} {answer['permalink']}"
+        except (Refused, Lost, KeyError):
+            text = words["command.opened"]
+        await self.say(where, text, [rich(row(*parts))], token)
+
+    async def say(self, where: Where, text: str, blocks: list[Part] | None = None, token: str | None = None) -> None:
+        """Say something to the person alone. Nothing is lost with it that is not said elsewhere."""
+        shown = blocks or [section(text)]
+        if where.response_url is not None and await self._respond(where.response_url, text, shown):
+            return
+        if token is None or not where.channel:
+            return
+        try:
+            args: dict[str, Any] = {"channel": where.channel, "user": where.user, "text": text, "blocks": shown}
+            await self._api.call(token, "chat_postEphemeral", patience=30.0, **args)
+        except (Refused, Lost) as error:
+            _log.info("an answer for one person could not be shown", error=getattr(error, "error", "lost"))
+
+    async def _respond(self, url: str, text: str, blocks: list[Part]) -> bool:
+        body = {"response_type": "ephemeral", "replace_original": False, "text": text, "blocks": blocks}
+        try:
+            async with self._session.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False) as answer:
+                return answer.status == _OK
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            return False

@@ -5,9 +5,10 @@ import functools
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -21,9 +22,11 @@ from bot.store.rows import StoreError
 from bot.store.store import Store, open_store
 from bot.store.vault import Vault
 from handlers.conversation import Conversation
+from handlers.port import Port
 from handlers.web.chat import Chat
+from handlers.web.export import Export
 from handlers.web.feed import Feed
-from handlers.web.front import Front, Suggestion
+from handlers.web.front import Front
 from handlers.web.guard import own_hosts
 from handlers.web.health import Health
 from handlers.web.port import NAME as WEB
@@ -31,8 +34,11 @@ from handlers.web.port import WebPort
 from handlers.web.report_page import ReportPage
 from handlers.web.secret_page import SecretPage
 from handlers.web.server import ListenError, bind, make_app, serving
-from handlers.web.session import sessions
+from handlers.web.session import chat_key, sessions
 from handlers.web.stream import Stream
+
+if TYPE_CHECKING:
+    from handlers.slack.platform import SlackPlatform
 
 GRACE = 5.0
 """Seconds that checks under way may take when the bot is stopped."""
@@ -75,14 +81,14 @@ def run_command(role: str) -> int:
     return asyncio.run(serve(settings))
 
 
-async def serve(settings: Settings, suggestions: Sequence[Suggestion] = ()) -> int:
-    """Run the bot until it is told to stop; `suggestions` are what the empty chat page offers to send."""
+async def serve(settings: Settings) -> int:
+    """Run the bot until it is told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with open_bot(settings, suggestions) as bot:
+        async with open_bot(settings) as bot:
             what = "chat page" if bot.chat else "pages"
             print(
                 f"migcheck: {what} at {settings.web.public_url or bot.origin}/ (stop with Ctrl+C)",
@@ -97,9 +103,7 @@ async def serve(settings: Settings, suggestions: Sequence[Suggestion] = ()) -> i
 
 
 @asynccontextmanager
-async def open_bot(
-    settings: Settings, suggestions: Sequence[Suggestion] = (), clock: Callable[[], float] = time.time
-) -> AsyncIterator[Bot]:
+async def open_bot(settings: Settings, clock: Callable[[], float] = time.time) -> AsyncIterator[Bot]:
     """Everything started, in an order in which each part finds what it needs; stopped the other way round.
 
     Raises StartError, StoreError or ListenError.
@@ -111,18 +115,29 @@ async def open_bot(
         store = await stack.enter_async_context(open_store(settings.store.url))
         network = stack.enter_context(open_network(settings))
         mind, vault, feed = Mind(), Vault(settings.secrets.ttl), Feed()
-        ports = {WEB: WebPort(store, feed, clock)} if chat else {}
+        ports: dict[str, Port] = {WEB: WebPort(store, feed, clock)} if chat else {}
+        slack = await _slack(stack, settings, store, mind, clock) if settings.slack.enabled else None
+        if slack is not None:
+            ports[slack.port.name] = slack.port
         conversation = Conversation(store, vault, mind, network, ports, settings, clock)
         stack.push_async_callback(conversation.stop, GRACE)
         await conversation.start()
-        browsers, health = sessions(settings), Health({"store": store.ping})
+        browsers, health = sessions(settings), Health({"store": store.ping} | ({"slack": slack.ready} if slack else {}))
         routes = [*health.routes(), *SecretPage(store, conversation, mind, clock).routes()]
-        routes += ReportPage(store, mind, browsers).routes()
+        routes += [*ReportPage(store, mind, browsers).routes(), *Export(store).routes()]
         if chat:
-            routes += [*Front(mind, browsers, suggestions).routes(), *Stream(store, feed, browsers).routes()]
+            routes += [
+                *Front(mind, browsers, settings.web.suggestions).routes(),
+                *Stream(store, feed, browsers).routes(),
+            ]
             routes += Chat(store, conversation, mind, browsers).routes()
+        if slack is not None:
+            slack.listen(conversation)
+            routes += slack.routes()
         app = make_app(own_hosts(settings), mind, routes)
         await stack.enter_async_context(serving(app, listener))
+        if slack is not None:
+            await stack.enter_async_context(slack.running())
         stack.callback(feed.close)
         stack.callback(health.stop)
         await stack.enter_async_context(_repeating(_WIPE_EVERY, lambda: _wipe(vault, clock)))
@@ -130,18 +145,31 @@ async def open_bot(
         yield Bot(conversation, store, vault, f"http://{settings.web.listen}", chat)
 
 
+async def _slack(
+    stack: AsyncExitStack, settings: Settings, store: Store, mind: Mind, clock: Callable[[], float]
+) -> "SlackPlatform":
+    """Slack's libraries take long to import, so only who uses them pays for it. Raises StartError."""
+    from handlers.slack.platform import SlackError, open_slack  # noqa: PLC0415
+
+    try:
+        return await stack.enter_async_context(open_slack(settings, store, mind, clock))
+    except SlackError as error:
+        raise StartError(str(error)) from None
+
+
 def chat_enabled(settings: Settings) -> bool:
     """Whether the local chat page is served: by default while no platform is, and never to the network without a token.
 
     Raises StartError where it is asked for and may not be.
     """
-    safe = settings.web.loopback or settings.web.chat_token is not None
+    safe = settings.web.loopback or bool(chat_key(settings))
     if settings.web.chat and not safe:
         raise StartError(
             "web.chat on an address that others can reach needs web.chat_token (MIGCHECK_WEB__CHAT_TOKEN);"
             " otherwise listen on 127.0.0.1"
         )
-    return safe if settings.web.chat is None else settings.web.chat
+    alone = not settings.slack.enabled
+    return (safe and alone) if settings.web.chat is None else settings.web.chat
 
 
 def _with_port(settings: Settings, port: int) -> Settings:

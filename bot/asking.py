@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.core.advice import Circumstances, advise
-from bot.core.intake import InputError, evidence_of, read_account, read_domain, read_endpoint
+from bot.core.exchange import read_ews
+from bot.core.intake import InputError, evidence_of, read_account, read_domain, read_endpoint, read_mailbox
 from bot.core.message import Reader
 from bot.core.model import SERVICES, Endpoint, Finding, Lang, Report, Request, Service, StepResult, scenario_of
 from bot.core.report import endpoints_of
@@ -17,7 +18,10 @@ def read_request(options: Mapping[str, Any], lang: Lang) -> Request:
     domain = read_domain(options["domain"]) if options.get("domain") else None
     account = read_account(options["account"]) if options.get("account") else None
     endpoints: dict[Service, Endpoint] = {s: read_endpoint(options[s], s) for s in SERVICES if options.get(s)}
-    return Request(domain, scenario_of(options.get("scenario")), account, endpoints, lang)
+    if options.get("ews"):
+        endpoints["ews"] = read_ews(options["ews"])
+    mailbox = read_mailbox(options["mailbox"]) if options.get("mailbox") else None
+    return Request(domain, scenario_of(options.get("scenario")), account, endpoints, lang, mailbox)
 
 
 def input_report(case: str, error: InputError, options: Mapping[str, Any], lang: Lang, wisdom: Wisdom) -> Report:

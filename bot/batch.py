@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import json
 import secrets
 import sys
@@ -25,9 +26,13 @@ from bot.settings import load_settings
 from bot.store.keeping import Keeping
 
 IN_FLIGHT = 48
-"""Checks under way at once: with more, every one of them only becomes slower."""
+"""Checks at work at once: with more, every one of them only becomes slower."""
+_LINGERING = 0.75
+"""Seconds after which a check is thought to wait for a server, and another one is begun beside it."""
+_MOST = 320
+"""Checks under way at once, those that wait included: each may hold two connections."""
 _WORST_FIRST = (4, 2, 1, 3, 0)
-_KEYS = frozenset({"domain", "scenario", "imap", "smtp", "pop", "account", "lang"})
+_KEYS = frozenset({"domain", "scenario", "imap", "smtp", "pop", "ews", "account", "mailbox", "lang"})
 _SECRET_KEYS = frozenset({"secret", "secret_stdin", "secret-stdin", "password", "passwd", "pass", "pwd", "token"})
 _SCENARIOS = frozenset({"auto", "saas", "manual", "m365", "exchange", "member"})
 
@@ -62,16 +67,13 @@ class Batch:
         self._verdicts: Counter[str] = Counter()
 
     async def through(self, lines: TextIO) -> int:
-        """A few workers share the lines, so that memory does not follow the length of the file."""
+        """Check every line; the exit status."""
         begun = time.monotonic()
-        numbered = self._numbered(lines)
         settings = load_settings()
         keeping = Keeping(settings.store.url, retention_days=settings.store.retention_days)
         try:
             with open_network(settings) as network:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(IN_FLIGHT):
-                        group.create_task(self._work(numbered, network, keeping))
+                await self._all(lines, network, keeping)
         finally:
             await keeping.flush()
         if keeping.problem is not None:
@@ -85,20 +87,37 @@ class Batch:
     def _numbered(lines: TextIO) -> Iterator[tuple[int, str]]:
         return ((number, line.strip()) for number, line in enumerate(lines, 1) if line.strip())
 
-    async def _work(self, numbered: Iterator[tuple[int, str]], network: Network, keeping: Keeping) -> None:
-        for number, line in numbered:
-            try:
-                report = await self._check(read_line(line), network)
-            except LineError as error:
-                print(f"line {number}: {error}", file=sys.stderr)
-                self._statuses[BAD_INPUT] += 1
-                self._verdicts["refused"] += 1
-                continue
-            sys.stdout.write(json.dumps(report_to_json(report), ensure_ascii=False) + "\n")
-            sys.stdout.flush()
-            await keeping.add(report, self._lang)
-            self._statuses[exit_status(report)] += 1
-            self._verdicts[report.verdict] += 1
+    async def _all(self, lines: TextIO, network: Network, keeping: Keeping) -> None:
+        """Begin a check for each line as places become free, so that memory does not follow the length of the file.
+
+        One that waits for a dead server gives its place away: a few of those would stop all the others.
+        """
+        _wisdom(self._lang)
+        gc.collect()
+        gc.freeze()  # what was loaded stays: no need to look through it again and again
+        at_work, under_way = asyncio.Semaphore(IN_FLIGHT), asyncio.Semaphore(_MOST)
+        async with asyncio.TaskGroup() as group:
+            for number, line in self._numbered(lines):
+                await under_way.acquire()
+                await at_work.acquire()
+                place = _Place(at_work)
+                task = group.create_task(self._one(number, line, network, keeping))
+                task.add_done_callback(place.leave)
+                task.add_done_callback(lambda _: under_way.release())
+
+    async def _one(self, number: int, line: str, network: Network, keeping: Keeping) -> None:
+        try:
+            report = await self._check(read_line(line), network)
+        except LineError as error:
+            print(f"line {number}: {error}", file=sys.stderr)
+            self._statuses[BAD_INPUT] += 1
+            self._verdicts["refused"] += 1
+            return
+        sys.stdout.write(json.dumps(report_to_json(report), ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+        await keeping.add(report, self._lang)
+        self._statuses[exit_status(report)] += 1
+        self._verdicts[report.verdict] += 1
 
     async def _check(self, options: Mapping[str, Any], network: Network) -> Report:
         lang: Lang = options.get("lang") or self._lang
@@ -108,6 +127,20 @@ class Batch:
         except InputError as error:
             return input_report(case, error, options, lang, wisdom)
         return await run(Check(case, request, wisdom, network, any_port=True))
+
+
+class _Place:
+    """A place among the checks at work, given back once: at the end, or when the check lingers."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places: asyncio.Semaphore | None = places
+        self._timer = asyncio.get_running_loop().call_later(_LINGERING, self.leave)
+
+    def leave(self, _task: object = None) -> None:
+        self._timer.cancel()
+        if self._places is not None:
+            self._places.release()
+            self._places = None
 
 
 _KNOWN: dict[str, Wisdom] = {}
@@ -136,6 +169,6 @@ def read_line(line: str) -> Mapping[str, Any]:
         raise LineError("every value must be a string")
     if options.get("lang") not in (None, *LANGS) or options.get("scenario") not in (None, *_SCENARIOS):
         raise LineError("lang is one of ja, en, zh; scenario one of " + ", ".join(sorted(_SCENARIOS)))
-    if not any(options.get(key) for key in ("domain", "imap", "smtp", "pop")):
+    if not any(options.get(key) for key in ("domain", "imap", "smtp", "pop", "ews")):
         raise LineError("a domain or a server is needed")
     return options

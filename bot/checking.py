@@ -46,7 +46,7 @@ def check_command(args: argparse.Namespace, lang: Lang) -> int:
 
 
 def _problem(args: argparse.Namespace) -> str | None:
-    if not (args.domain or args.imap or args.smtp or args.pop):
+    if not (args.domain or args.imap or args.smtp or args.pop or args.ews):
         return "a domain or a server is needed (an example: python -m bot check example.co.jp)"
     if args.secret_stdin and not args.account:
         return "--secret-stdin needs --account (an example: --account taro@example.co.jp)"

@@ -3,21 +3,22 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
+TYPE_CHECKING = False  # as typing has it, whose import takes as long as all the rest of this file
 if TYPE_CHECKING:
     from bot.core.model import Lang
 
 LANGS = ("ja", "en", "zh")
 SCENARIOS = ("auto", "saas", "manual", "m365", "exchange", "member")
+_COLUMNS = 80
 PASS, FAILED, BAD_INPUT, UNKNOWN, OWN_FAULT = range(5)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status is as docs/command-line.md says."""
-    parser = _parser()
-    args = parser.parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     try:
         return _run(args)
     except KeyboardInterrupt:
@@ -35,31 +36,66 @@ def main(argv: Sequence[str] | None = None) -> int:
         return OWN_FAULT
 
 
-def _parser() -> argparse.ArgumentParser:
+class _Formatter(argparse.HelpFormatter):
+    """Knows the width without shutil, which loads four compression libraries to tell it."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_width() - 2)
+
+
+def _width() -> int:
+    """Columns, as shutil.get_terminal_size tells them."""
+    told = os.environ.get("COLUMNS", "")
+    if told.isdecimal() and int(told):
+        return int(told)
+    try:
+        return os.get_terminal_size(1).columns or _COLUMNS
+    except OSError:
+        return _COLUMNS
+
+
+def _parser(chosen: str | None) -> argparse.ArgumentParser:
+    """The parser; only the chosen command has its options, since making all of them takes time."""
     parser = argparse.ArgumentParser(
-        prog="python -m bot", description="Says why logging in to the old mail service fails when mail is migrated."
+        prog="python -m bot",
+        description="Says why logging in to the old mail service fails when mail is migrated.",
+        formatter_class=_Formatter,
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="start the bot")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", prog="python -m bot")
+    for name, (told, add_options) in _COMMANDS.items():
+        command = commands.add_parser(name, help=told, formatter_class=_Formatter)
+        if name == chosen:
+            add_options(command)
+    return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument(
         "--role", choices=("all", "web", "worker"), default="all", help="what this process does (default: all)"
     )
-    _add_check(commands.add_parser("check", help="one check in the terminal"))
-    report = commands.add_parser("report", help="print a stored report again")
+
+
+def _add_report(report: argparse.ArgumentParser) -> None:
     report.add_argument("case", metavar="CASE")
     report.add_argument("--json", action="store_true", help="as one JSON object")
     report.add_argument("--html", metavar="FILE", help="write the report page to FILE")
     report.add_argument("--lang", choices=LANGS, default=None)
-    explain = commands.add_parser("explain", help="say what an error text means")
+
+
+def _add_explain(explain: argparse.ArgumentParser) -> None:
     explain.add_argument("text", metavar="TEXT", nargs="?", help="the error text; from standard input when absent")
     explain.add_argument("--protocol", choices=("imap", "smtp", "pop", "ews", "oauth"))
     explain.add_argument("--provider", metavar="ID", help="a provider of the directory")
     explain.add_argument("--lang", choices=LANGS, default=None)
     explain.add_argument("--json", action="store_true", help="as one JSON object")
-    commands.add_parser("doctor", help="check the configuration")
-    erase = commands.add_parser("erase", help="erase what is kept of a person")
+
+
+def _add_manifest(manifest: argparse.ArgumentParser) -> None:
+    manifest.add_argument("platform", choices=("slack", "lark"))
+
+
+def _add_erase(erase: argparse.ArgumentParser) -> None:
     erase.add_argument("--person", metavar="ID", required=True)
-    return parser
 
 
 def _add_check(check: argparse.ArgumentParser) -> None:
@@ -71,7 +107,9 @@ def _add_check(check: argparse.ArgumentParser) -> None:
             metavar="HOST[:PORT]",
             help=f"the {service.upper()} server (default: discovered; port {port})",
         )
+    check.add_argument("--ews", metavar="URL", help="the Exchange EWS address")
     check.add_argument("--account", metavar="ADDRESS", help="the account to log in as")
+    check.add_argument("--mailbox", metavar="ADDRESS", help="Exchange: the mailbox to open as that account")
     check.add_argument("--secret-stdin", action="store_true", help="the secret is the first line of standard input")
     check.add_argument("--lang", choices=LANGS, default=None, help="default: from the locale, else ja")
     check.add_argument("--json", action="store_true", help="print the report as one JSON object")
@@ -80,8 +118,19 @@ def _add_check(check: argparse.ArgumentParser) -> None:
     )
 
 
+_COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], object]]] = {
+    "run": ("start the bot", _add_run),
+    "check": ("one check in the terminal", _add_check),
+    "report": ("print a stored report again", _add_report),
+    "explain": ("say what an error text means", _add_explain),
+    "manifest": ("print the app manifest that matches app.yaml", _add_manifest),
+    "doctor": ("check the configuration", lambda _: None),
+    "erase": ("erase what is kept of a person", _add_erase),
+}
+
+
 def _run(args: argparse.Namespace) -> int:
-    lang: "Lang" = getattr(args, "lang", None) or locale_language()
+    lang: Lang = getattr(args, "lang", None) or locale_language()
     match args.command:
         case "explain":
             from bot.explaining import explain_command  # noqa: PLC0415
@@ -95,6 +144,10 @@ def _run(args: argparse.Namespace) -> int:
             from bot.reporting import report_command  # noqa: PLC0415
 
             return report_command(args.case, lang, as_json=args.json, html=args.html)
+        case "manifest":
+            from bot.manifest import manifest_command  # noqa: PLC0415
+
+            return manifest_command(args.platform)
         case "doctor":
             from bot.doctor import doctor_command  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ from bot.health.house import check_knowledge, check_settings, check_store
 from bot.health.outcome import Check, Mark, Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry
 from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
+from bot.health.slack import check_slack
 from bot.settings import Settings, SettingsError, load_settings
 
 ALL_WELL, WRONG, UNDECIDED = 0, 1, 3
@@ -23,6 +24,7 @@ CHECKS: tuple[Check, ...] = (
     check_listen,
     check_public_url,
     check_secret_entry,
+    check_slack,
 )
 """In the order in which they are told. Slack, Lark and PostgreSQL add theirs."""
 

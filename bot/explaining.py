@@ -1,13 +1,13 @@
 """`explain`: an error text to its cause, without any network. Imports little, since people wait for it."""
 
-import json
+import gc
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from bot.core.advice import Catalogue, Circumstances, advice_for_code, words_of
 from bot.core.refusal import NOT_A_FAILURE, Context, Explanation, explain
-from bot.core.report import advice_to_json
+from bot.core.told import advice_to_json
 from bot.knowledge import Knowledge, knowledge
 
 _MAX_TEXT = 100_000
@@ -15,8 +15,10 @@ _MAX_TEXT = 100_000
 
 def explain_command(text: str | None, protocol: str | None, provider: str | None, lang: str, *, as_json: bool) -> int:
     """Print what the text means. Exit status 0; 2 for a provider that is not in the directory."""
+    gc.disable()  # the process ends soon: looking for garbage takes longer than leaving it
     wisdom = knowledge()
-    if provider is not None and provider not in wisdom.providers:
+    known = wisdom.provider(provider)
+    if provider is not None and known is None:
         print(f"--provider: there is no provider {provider!r} in the directory (an example: zoho)", file=sys.stderr)
         return 2
     words = (text if text is not None else sys.stdin.read(_MAX_TEXT))[:_MAX_TEXT]
@@ -26,13 +28,9 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
             file=sys.stderr,
         )
         return 2
-    context = context_for(protocol, wisdom.providers[provider] if provider else None)
+    context = context_for(protocol, known)
     told = explain(words, context, wisdom.rules)
-    print(
-        json.dumps(_as_json(told, protocol, lang, wisdom), ensure_ascii=False)
-        if as_json
-        else _as_text(told, protocol, lang, wisdom)
-    )
+    print(_as_json(told, protocol, lang, wisdom) if as_json else _as_text(told, protocol, lang, wisdom))
     return 0
 
 
@@ -50,22 +48,25 @@ def told_in(
     told: Explanation, protocol: str | None, lang: str, wisdom: Knowledge
 ) -> tuple[Catalogue, Circumstances, str]:
     """What advice for an explained text is made with: its catalogue, circumstances and service."""
-    provider = wisdom.providers.get(told.provider or "")
+    provider = wisdom.provider(told.provider)
     catalogue = Catalogue(wisdom.advice, wisdom.links, wisdom.texts(lang))
     service = {"oauth": "m365", None: "imap"}.get(protocol, protocol) or "imap"
     return catalogue, Circumstances("saas" if provider else "manual", lang, provider), service
 
 
-def _as_json(told: Explanation, protocol: str | None, lang: str, wisdom: Knowledge) -> dict[str, Any]:
+def _as_json(told: Explanation, protocol: str | None, lang: str, wisdom: Knowledge) -> str:
+    import json  # noqa: PLC0415 - the text is what people wait for
+
     catalogue, circumstances, service = told_in(told, protocol, lang, wisdom)
     advice = () if told.code == NOT_A_FAILURE else advice_for_code(told.code, service, circumstances, catalogue)
-    return {
+    found: dict[str, Any] = {
         "code": told.code,
         "confidence": round(told.confidence, 3),
         "provider": told.provider,
         "alternatives": list(told.alternatives),
         "advice": [advice_to_json(entry) for entry in advice],
     }
+    return json.dumps(found, ensure_ascii=False)
 
 
 def _as_text(told: Explanation, protocol: str | None, lang: str, wisdom: Knowledge) -> str:

@@ -1,4 +1,4 @@
-"""The knowledge in advice/, read once and kept compiled, so that `explain` starts without YAML.
+"""The knowledge in advice/, kept compiled, so that `explain` starts without YAML.
 
 `python -m bot.knowledge` compiles it; whoever finds the compiled form older than the files compiles it again.
 """
@@ -8,12 +8,11 @@ import marshal
 import os
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-ADVICE = ROOT / "advice"
-LANGS = ("ja", "en", "zh")
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib costs 2 ms
+_SOURCES = ("advice", "advice/providers", "advice/texts", "bot/core/refusal", "bot/compiling.py")
+Provider = Mapping[str, Any]
 
 
 class Knowledge:
@@ -29,9 +28,18 @@ class Knowledge:
         return found
 
     @functools.cached_property
-    def providers(self) -> Mapping[str, Mapping[str, Any]]:
-        found: Mapping[str, Mapping[str, Any]] = self._load("providers")
+    def _packed_providers(self) -> Mapping[str, bytes]:
+        found: Mapping[str, bytes] = self._load("providers")
         return found
+
+    @functools.cached_property
+    def providers(self) -> Mapping[str, Provider]:
+        return {name: marshal.loads(packed) for name, packed in self._packed_providers.items()}  # noqa: S302 - as below
+
+    def provider(self, name: str | None) -> Provider | None:
+        """One provider by its id, None where there is none; the others are not unpacked for it."""
+        packed = self._packed_providers.get(name or "")
+        return None if packed is None else marshal.loads(packed)  # noqa: S302 - as below
 
     @functools.cached_property
     def rules(self) -> Mapping[str, Any]:
@@ -60,15 +68,13 @@ class Knowledge:
 @functools.cache
 def knowledge() -> Knowledge:
     """The knowledge of this installation, compiled first where that is due."""
-    stamp = _stamp()
-    folder = _cache_folder()
-    return Knowledge(functools.partial(_load, folder, stamp))
+    return Knowledge(functools.partial(_load, _cache_folder(), _stamp()))
 
 
-def _load(folder: Path, stamp: str, part: str) -> Any:
-    path = folder / f"{part}.{sys.implementation.cache_tag}"
+def _load(folder: str, stamp: str, part: str) -> Any:
     try:
-        found, data = marshal.loads(path.read_bytes())  # noqa: S302 - written by ourselves, into our own folder
+        with open(part_file(folder, part), "rb") as file:  # noqa: PTH123 - as above
+            found, data = marshal.loads(file.read())  # noqa: S302 - written by ourselves, into our own folder
         if found == stamp:
             return data
     except (OSError, ValueError, EOFError, TypeError):
@@ -76,72 +82,41 @@ def _load(folder: Path, stamp: str, part: str) -> Any:
     return compile_all(folder, stamp)[part]
 
 
+def part_file(folder: str, part: str) -> str:
+    return f"{folder}/{part}.{sys.implementation.cache_tag}"
+
+
 def _stamp() -> str:
     """Changes when any file in advice/ does, or the code that compiles them."""
     newest, count = 0, 0
-    folders = [ADVICE, ADVICE / "providers", ADVICE / "texts", ROOT / "bot" / "core" / "refusal"]
-    for folder in folders:
-        with os.scandir(folder) as entries:
+    for source in _SOURCES:
+        path = f"{ROOT}/{source}"
+        if source.endswith(".py"):
+            newest = max(newest, os.stat(path).st_mtime_ns)  # noqa: PTH116 - as above
+            continue
+        with os.scandir(path) as entries:
             for entry in entries:
                 if entry.name.endswith((".yaml", ".py")):
                     newest = max(newest, entry.stat().st_mtime_ns)
                     count += 1
-    return f"{newest}-{count}-{os.stat(__file__).st_mtime_ns}"  # noqa: PTH116 - cheap start
+    return f"{newest}-{count}"
 
 
-def _cache_folder() -> Path:
+def _cache_folder() -> str:
     """Beside the program where that can be written, otherwise in the user's cache."""
     if os.access(ROOT, os.W_OK):
-        return ROOT / ".cache" / "knowledge"
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - cheap start
-    return Path(base) / "migcheck" / "knowledge"
+        return f"{ROOT}/.cache/knowledge"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - as above
+    return f"{base}/migcheck/knowledge"
 
 
-def compile_all(folder: Path | None = None, stamp: str | None = None) -> dict[str, Any]:
+def compile_all(folder: str | None = None, stamp: str | None = None) -> dict[str, Any]:
     """Read every file, and keep the result for the next start where that is possible."""
-    parts = _read_all()
-    folder, stamp = folder or _cache_folder(), stamp or _stamp()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for part, data in parts.items():
-            path = folder / f"{part}.{sys.implementation.cache_tag}"
-            fresh = path.with_suffix(f".{os.getpid()}.new")
-            fresh.write_bytes(marshal.dumps((stamp, data)))
-            fresh.replace(path)
-    except OSError:
-        pass  # a read-only installation works as well, only slower
+    from bot.compiling import keep, read_all  # noqa: PLC0415 - YAML is slow
+
+    parts = read_all()
+    keep(parts, folder or _cache_folder(), stamp or _stamp())
     return parts
-
-
-def _read_all() -> dict[str, Any]:
-    from bot.core.refusal import compile_rules  # noqa: PLC0415 - only when compiling
-
-    findings = _yaml(ADVICE / "findings.yaml")
-    providers = {path.stem: _yaml(path) for path in sorted((ADVICE / "providers").glob("*.yaml"))}
-    parts = {
-        "severities": {code: entry["severity"] for group in findings.values() for code, entry in group.items()},
-        "providers": providers,
-        "rules": compile_rules(_yaml(ADVICE / "refusals.yaml"), providers, _yaml(ADVICE / "aadsts.yaml")),
-        "advice": _yaml(ADVICE / "advice.yaml"),
-        "links": _yaml(ADVICE / "links.yaml"),
-    }
-    return parts | {f"texts-{lang}": _yaml(ADVICE / "texts" / f"{lang}.yaml") for lang in LANGS}
-
-
-def _yaml(path: Path) -> Any:
-    import yaml  # noqa: PLC0415 - only when compiling
-
-    with path.open(encoding="utf-8") as file:
-        return _plain(yaml.load(file, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - both are safe
-
-
-def _plain(value: Any) -> Any:
-    """What marshal can keep: dates become text."""
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Conversation:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store, self._vault, self._mind, self._ports, self._clock = store, vault, mind, ports, clock
-        self._origin = settings.web.origin
+        self._origin, self._modal = settings.web.origin, settings.secret_entry == "modal"  # noqa: S105 - how, not what
         self.offers = Offers(store, settings.secrets.ttl, clock, self._done, self._expired)
         self._runs = Runs(network, mind, self._take, self._keep, self._done)
         self._beside = Beside(store, network, mind, settings, clock, self.handle, self._done)
@@ -131,14 +131,15 @@ class Conversation:
                 known = case_from_json(row.state) if row is not None else case
                 if isinstance(known, str):
                     return False
+                if isinstance(case, Case) and case.person != known.person:
+                    raise ValueError("the id of a new case is somebody else's")
                 after, effects = self._decide(known, events)
                 changed = _case_row(after, row, self._clock())
                 try:
                     taken = await self._store.take(event_id, changed, [to_json(e) for e in (*first, *effects)])
                 except StaleCase:
                     continue  # another process was faster: decide again on what it made of the case
-                if taken:
-                    await self._take_up(name)
+                await self._take_up(name)  # for a redelivered event as well: the first time may have ended before this
                 return taken
         raise RuntimeError("a case was changed by others again and again")
 
@@ -249,20 +250,22 @@ class Conversation:
 
     async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
         known = await self._store.message(case.id, key)
+        if known is None or known.ref is None:
+            return await self._post(port, case, key, message, message)
         await self._store.put_message(case.id, case.person, key, to_json(message), self._clock())
-        if known is not None and known.ref is not None:
-            await port.amend(case, key, known.ref, message)
+        return await port.amend(case, key, known.ref, message)
 
     async def _offer(self, port: Port, case: Case, key: str, task: Due) -> None:
+        if not case.offered:  # taken back before it was shown
+            return await self._done(task)
         known = await self._store.message(case.id, key)
         if known is not None and known.ref is not None:
             return self.offers.resume(task, case.person)
         token, code = await self.offers.make(task, case.person)
         wisdom = self._mind.wisdom(case.lang)
         kept = replace(speech.secret_offer(case, wisdom, code, None), data={"code": code})
-        return await self._post(
-            port, case, key, kept, speech.secret_offer(case, wisdom, code, f"{self._origin}/s/{token}")
-        )
+        url = None if self._modal and port.secret_forms else f"{self._origin}/s/{token}"
+        return await self._post(port, case, key, kept, speech.secret_offer(case, wisdom, code, url))
 
     async def _with_page(self, case: Case, message: Message) -> Message:
         """A report's message with the link to its page."""
@@ -272,9 +275,13 @@ class Conversation:
         if key is None and (kept := await self._store.report(case.id)) is not None:
             key = secrets.token_urlsafe(_KEY_BYTES)  # the one of before a crash is not known any more
             await self._store.put_report(kept.report, kept.lang, kept.created, key)
-        label = self._mind.wisdom(case.lang).catalogue.texts["web"]["chat.full_report"]
-        link = Button("page", label, url=f"{self._origin}/r/{case.id}?k={key}")
-        return replace(message, blocks=(*message.blocks, Buttons((link,))))
+        texts = self._mind.wisdom(case.lang).catalogue.texts
+        page, export = texts["web"]["chat.full_report"], texts["words"]["button.export"]
+        links = (
+            Button("page", page, url=f"{self._origin}/r/{case.id}?k={key}"),
+            Button("export", export, url=f"{self._origin}/r/{case.id}/export?k={key}"),
+        )
+        return replace(message, blocks=(*message.blocks, Buttons(links)))
 
 
 def _case_row(case: Case, before: CaseRow | None, now: float) -> CaseRow:

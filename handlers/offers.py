@@ -39,7 +39,8 @@ class Offers:
 
     async def make(self, due: Due, person: str) -> tuple[str, str]:
         """End the case's earlier offers and make a new one: its token, and the code that page and chat show."""
-        await self.kill(due.case)
+        await self._store.kill_offers(due.case, self._clock())
+        await self._end(due.case, but=due)
         code, until = fresh_code(), self._clock() + self._life
         token = await self._keep(due.case, person, code, until)
         self._remember(due, person, code, until)
@@ -96,10 +97,12 @@ class Offers:
         if (live := self._live.get(due.case)) is not None and live.due.id == due.id:
             await self._end(due.case)
 
-    async def _end(self, case: str) -> None:
+    async def _end(self, case: str, but: Due | None = None) -> None:
+        """Forget a case's offer. It is over, unless it belongs to the effect that is being carried out once more."""
         if (live := self._live.pop(case, None)) is not None:
             live.timer.cancel()
-            await self._over(live.due)
+            if but is None or but.id != live.due.id:
+                await self._over(live.due)
 
 
 def fresh_code() -> str:

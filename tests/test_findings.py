@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from bot.asking import input_report, read_request
+from bot.compiling import ADVICE
 from bot.core.intake import InputError
-from bot.knowledge import ADVICE
 from bot.network import wisdom_in
 from tests.checks.cases import domain, link, tls, words
 from tests.checks.cases.domain import DomainCase

@@ -1,7 +1,7 @@
 """The second and last place that unwraps a Secret: HTTP authentication by Basic and NTLM.
 
-Like `bot.checks.sasl`, every function demands a `VerifiedStream`, which a strict TLS handshake alone can make. The
-tokens of an NTLM answer can be guessed at offline, so they are treated as the secret is: nothing here logs or keeps them.
+Like `bot.checks.sasl`, every function demands a `VerifiedStream`, which a strict TLS handshake alone can make. A secret
+can be guessed at from an NTLM answer, so that is treated as the secret is: nothing here logs or keeps it.
 """
 
 import base64

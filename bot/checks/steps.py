@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from bot.checks.ews import judge as ews_judge
+from bot.checks.ews import probe as ews_probe
 from bot.checks.greeting import judge_greeting
 from bot.checks.imap import judge as imap_judge
 from bot.checks.imap import mailbox as imap_mailbox
@@ -23,25 +25,31 @@ Probe = Callable[..., Awaitable[Facts]]
 
 @dataclass(frozen=True, slots=True)
 class StepDef:
-    """One step. `asks` says what its probe is given besides the line: nothing, the log-in, or the account's address."""
+    """One step. `asks` says what its probe is given besides the line.
+
+    Nothing, the log-in, the account's address, or the log-in and the mailbox to open with it.
+    """
 
     stage: str
     probe: Probe
     judge: Judge
-    asks: Literal["nothing", "login", "address"] = "nothing"
+    asks: Literal["nothing", "login", "address", "mailbox"] = "nothing"
+
+
+_DNS = StepDef("dns", Line.resolve, link_judge.judge_dns)
+_CONNECT = StepDef("connect", Line.connect, link_judge.judge_connect)
+_TLS = StepDef("tls", Line.secure, link_judge.judge_tls)
 
 
 def _stages(
     greet: Probe, capabilities: Probe, log_in: Probe, start_tls: Probe, judge: Any
 ) -> dict[Security, tuple[StepDef, ...]]:
-    dns = StepDef("dns", Line.resolve, link_judge.judge_dns)
-    connect = StepDef("connect", Line.connect, link_judge.judge_connect)
     greeting = StepDef("greeting", greet, judge_greeting)
     offer = StepDef("capability", capabilities, judge.judge_capability)
     login = StepDef("login", log_in, judge_login, "login")
     return {
-        "tls": (dns, connect, StepDef("tls", Line.secure, link_judge.judge_tls), greeting, offer, login),
-        "starttls": (dns, connect, greeting, StepDef("tls", start_tls, link_judge.judge_tls), offer, login),
+        "tls": (_DNS, _CONNECT, _TLS, greeting, offer, login),
+        "starttls": (_DNS, _CONNECT, greeting, StepDef("tls", start_tls, link_judge.judge_tls), offer, login),
     }
 
 
@@ -50,6 +58,14 @@ _SMTP = _stages(smtp_probe.greet, smtp_probe.capabilities, smtp_probe.log_in, sm
 _POP = _stages(pop_probe.greet, pop_probe.capabilities, pop_probe.log_in, pop_probe.start_tls, pop_judge)
 _MAILBOX = StepDef("mailbox", imap_mailbox.read_mailbox, imap_judge.judge_mailbox)
 _SUBMISSION = StepDef("submission", smtp_probe.submission, smtp_judge.judge_submission, "address")
+_EWS = (
+    _DNS,
+    _CONNECT,
+    _TLS,
+    StepDef("endpoint", ews_probe.find_endpoint, ews_judge.judge_endpoint),
+    StepDef("login", ews_probe.log_in, ews_judge.judge_login, "login"),
+    StepDef("impersonation", ews_probe.impersonate, ews_judge.judge_impersonation, "mailbox"),
+)
 
 STEPS: Mapping[tuple[Service, Security], tuple[StepDef, ...]] = {
     ("imap", "tls"): (*_IMAP["tls"], _MAILBOX),
@@ -58,4 +74,5 @@ STEPS: Mapping[tuple[Service, Security], tuple[StepDef, ...]] = {
     ("smtp", "starttls"): (*_SMTP["starttls"], _SUBMISSION),
     ("pop", "tls"): _POP["tls"],
     ("pop", "starttls"): _POP["starttls"],
+    ("ews", "tls"): _EWS,
 }

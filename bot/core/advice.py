@@ -1,11 +1,13 @@
 """Findings to advice: which pieces fit the circumstances, in which order, in which words."""
 
-import string
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.core.model import Advice, Endpoint, Finding, Link, Service, StepResult
+from bot.core.told import Advice, Link
+
+if TYPE_CHECKING:  # `explain` starts without the model
+    from bot.core.model import Endpoint, Service, StepResult
 
 MOST_AT_ONCE = 3
 """Pieces of advice that are shown before "more"."""
@@ -13,8 +15,7 @@ _STARTTLS_NAMES = {"imap": "imap", "smtp": "smtp", "pop": "pop3"}
 _LINKS_EACH = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """What decides which advice fits, and what its placeholders are filled with."""
 
     scenario: str
@@ -22,11 +23,10 @@ class Circumstances:
     provider: Mapping[str, Any] | None = None
     domain: str | None = None
     account: str | None = None
-    endpoints: Mapping[Service, Endpoint] = field(default_factory=dict)
+    endpoints: "Mapping[Service, Endpoint]" = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Catalogue:
+class Catalogue(NamedTuple):
     """The parts of the knowledge that advice is made of."""
 
     advice: Mapping[str, Any]
@@ -34,14 +34,14 @@ class Catalogue:
     texts: Mapping[str, Any]
 
 
-def advise(steps: Iterable[StepResult], circumstances: Circumstances, catalogue: Catalogue) -> tuple[Advice, ...]:
+def advise(steps: "Iterable[StepResult]", circumstances: Circumstances, catalogue: Catalogue) -> tuple[Advice, ...]:
     """Advice for every finding that calls for some: failures first, in plan order, each piece once."""
     found = [(step.id, finding) for step in steps for finding in step.findings]
     order = {"fail": 0, "unknown": 1, "warn": 2, "info": 3}
     ranked = sorted(found, key=lambda pair: order[pair[1].severity])
     pieces: dict[tuple[str, str], Advice] = {}
     for step, finding in ranked:
-        for name, advice in _advice_for(step, finding, circumstances, catalogue):
+        for name, advice in _advice_for(step, finding.code, circumstances, catalogue):
             pieces.setdefault((name, advice.title), advice)
     advised = list(pieces.values())
     # The last resort belongs at the end, whatever it was found for; the cause's own advice stays first.
@@ -51,25 +51,25 @@ def advise(steps: Iterable[StepResult], circumstances: Circumstances, catalogue:
 
 def advice_for_code(code: str, service: str, circumstances: Circumstances, catalogue: Catalogue) -> tuple[Advice, ...]:
     """The advice for a cause that was told by words alone, without a check."""
-    return tuple(a for _, a in _advice_for(f"{service}.", Finding(code, "fail"), circumstances, catalogue))
+    return tuple(a for _, a in _advice_for(f"{service}.", code, circumstances, catalogue))
 
 
 def _advice_for(
-    step: str, finding: Finding, circumstances: Circumstances, catalogue: Catalogue
+    step: str, code: str, circumstances: Circumstances, catalogue: Catalogue
 ) -> Iterable[tuple[str, Advice]]:
     service = step.partition(".")[0]
     values = _values(service, circumstances, catalogue)
-    for entry in catalogue.advice["codes"].get(finding.code, ()):
+    for entry in catalogue.advice["codes"].get(code, ()):
         if _fits(entry.get("when", {}), service, circumstances):
             piece, words = catalogue.advice["pieces"][entry["piece"]], catalogue.texts["pieces"][entry["piece"]]
-            actions = _caution(finding.code, service, circumstances)
+            actions = _caution(code, service, circumstances)
             actions += [filled for action in words["actions"] if (filled := fill(action, values)) is not None]
             links = _links(piece.get("topics", ()), circumstances, catalogue)
             if actions:
                 yield (
                     entry["piece"],
                     Advice(
-                        finding.code,
+                        code,
                         fill(words["title"], values) or words["title"],
                         tuple(actions),
                         piece["who"],
@@ -124,8 +124,10 @@ def _values(service: str, circumstances: Circumstances, catalogue: Catalogue) ->
 
 def fill(text: str, values: Mapping[str, str]) -> str | None:
     """The text with its placeholders filled, None where one has no value."""
-    names = {name for _, name, _, _ in string.Formatter().parse(text) if name}
-    return text.format_map(values) if names <= values.keys() else None
+    try:
+        return text.format_map(values)
+    except KeyError:
+        return None
 
 
 def _links(topics: Iterable[str], circumstances: Circumstances, catalogue: Catalogue) -> tuple[Link, ...]:

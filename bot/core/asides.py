@@ -92,17 +92,17 @@ def shown_to_others(case: Case, finished: Report, wisdom: Wisdom, *, account: bo
     message = report_message(finished, reader(case if account else replace(case, account=None), wisdom, finished))
     if account or not case.account:
         return message
-    hidden: Message = from_json(_without(to_json(message), case.account))
+    hidden: Message = from_json(blotted(to_json(message), case.account))
     return hidden
 
 
-def _without(value: Any, account: str) -> Any:
+def blotted(value: Any, account: str) -> Any:
     """The same with the account's name blotted out wherever it stands, in a server's words as well."""
     if isinstance(value, str):
         return re.sub(re.escape(account), HIDDEN, value, flags=re.IGNORECASE)
     if isinstance(value, Mapping):
-        return {key: _without(part, account) for key, part in value.items()}
-    return [_without(part, account) for part in value] if isinstance(value, list) else value
+        return {key: blotted(part, account) for key, part in value.items()}
+    return [blotted(part, account) for part in value] if isinstance(value, list) else value
 
 
 def history(cases: Sequence[tuple[Case, str, str | None]], wisdom: Wisdom, told: Case) -> Message:

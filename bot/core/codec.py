@@ -23,6 +23,8 @@ def to_json(value: Any) -> Any:
     """A value made of the classes above, as JSON; a class becomes an object with its name under "type"."""
     if is_dataclass(value) and not isinstance(value, type):
         return {"type": type(value).__name__} | {f.name: to_json(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, model.Link):
+        return {"type": "Link"} | {name: to_json(part) for name, part in value._asdict().items()}
     if isinstance(value, Mapping):
         return {key: to_json(part) for key, part in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-r"""Exchange as people type it: the address of EWS, and the forms of an account (DOMAIN\user, login.domain\user@mail.domain)."""
+r"""Exchange as people type it: the address of EWS, and an account (DOMAIN\user, login.domain\user@mail.domain)."""
 
 import re
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ _IN_THE_CLOUD = re.compile(
 def read_ews(typed: str) -> Endpoint:
     """The EWS address that was meant. `typed` is kept in the endpoint where it had to be corrected.
 
-    The address of OWA, ECP or the bare server becomes that of EWS, http becomes https. A path that is none of Exchange's
-    stays, since somebody may have put EWS there. Raises InputError (input.url_invalid).
+    The address of OWA, ECP or the bare server becomes that of EWS, http becomes https. A path that is none of
+    Exchange's stays, since somebody may have put EWS there. Raises InputError (input.url_invalid).
     """
     text = unlink(typed).strip().strip("<>").strip()
     parts = _split(text if "://" in text else f"https://{text}", typed)
@@ -37,7 +37,7 @@ def read_ews(typed: str) -> Endpoint:
         raise _invalid(typed) from None
     port = _HTTPS if where.port == _HTTP else where.port
     host = f"[{where.host}]" if ":" in where.host else where.host
-    path = EWS_PATH if _OTHER_DOORS.match(parts.path) else parts.path.rstrip("/")
+    path = EWS_PATH if _OTHER_DOORS.match(parts.path or "/") else parts.path.rstrip("/")
     url = f"https://{host}{'' if port == _HTTPS else f':{port}'}{quote(path, safe=_PATH_SAFE)}"
     meant = parts.scheme.lower() == "https" and port == where.port and parts.path.rstrip("/").lower() == path.lower()
     return Endpoint(where.host, port, "tls", url, "" if meant else text[:300])
@@ -108,22 +108,23 @@ def form_to_type(account: str, domain: str | None, login_domain: str = "") -> st
     return address if not login or same_domain(login, mail) else f"{login}\\{address}"
 
 
-def fault_in_names(account: str | None, mailbox: str | None, domain: str | None) -> tuple[str, Mapping[str, str]] | None:
+Evidence = Mapping[str, str]
+
+
+def fault_in_names(account: str | None, mailbox: str | None, domain: str | None) -> tuple[str, Evidence] | None:
     """Why the migration page cannot take these names, whatever the server says: a code and its evidence, else None."""
     if domain is None:
         return None
-    known = read_logon(account) if account else None
-    if known is not None and known.mail_domain and known.mail_domain != domain:
-        return "input.domain_mismatch", {"field": "account", "typed": account or "", "account_domain": known.mail_domain}
-    if known is not None and known.login_domain and not known.mail_domain:
-        if not same_domain(known.login_domain, domain):
-            return "input.account_format", {
-                "field": "account",
-                "typed": account or "",
-                "login_domain": known.login_domain,
-                "type_as": form_to_type(account or "", domain),
-            }
-    other = mailbox.rpartition("@")[2].lower() if mailbox else domain
-    if other != domain:
-        return "input.domain_mismatch", {"field": "mailbox", "typed": mailbox or "", "account_domain": other}
+    known = read_logon(account) if account else Account("")
+    for field, typed, own in (("account", account, known.mail_domain), ("mailbox", mailbox, _domain_of(mailbox))):
+        if own and own != domain:
+            return "input.domain_mismatch", {"field": field, "typed": typed or "", "account_domain": own}
+    if known.login_domain and not known.mail_domain and not same_domain(known.login_domain, domain):
+        type_as = form_to_type(account or "", domain)
+        names = {"login_domain": known.login_domain, "type_as": type_as}
+        return "input.account_format", {"field": "account", "typed": account or "", **names}
     return None
+
+
+def _domain_of(address: str | None) -> str:
+    return (address or "").rpartition("@")[2].lower()

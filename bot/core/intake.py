@@ -15,6 +15,7 @@ EXAMPLES = {
     "host": "imap.example.co.jp:993",
     "port": "993",
     "ews": "https://mail.example.co.jp/EWS/Exchange.asmx",
+    "mailbox": "hanako@example.co.jp",
 }
 _MAX_NAME = 253
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
@@ -66,6 +67,14 @@ def read_address(typed: str) -> str:
     return f"{local}@{name}"
 
 
+def read_mailbox(typed: str) -> str:
+    """The address of a mailbox that another account opens. Raises InputError (input.address_invalid)."""
+    try:
+        return read_address(typed)
+    except InputError as error:
+        raise InputError(error.code, "mailbox", typed) from None
+
+
 def read_account(typed: str) -> str:
     r"""A log-in name: a mail address, DOMAIN\user, login.domain\user@mail.domain, or a plain user name.
 
@@ -105,7 +114,7 @@ def read_endpoint(typed: str, service: Service) -> Endpoint:
 
 
 def _bare(text: str) -> str:
-    """The text without what people paste around an address; the quotes of a quoted local part stay (RFC 5321, 4.1.2)."""
+    """The text without what people paste around it; quotes of a local part stay (RFC 5321, 4.1.2)."""
     text = text.strip(" <>,;'")
     return text if '"@' in text else text.strip(' <>,;"')
 
@@ -129,13 +138,11 @@ def _split_port(text: str) -> tuple[str, str | None]:
 def _host(text: str) -> str | None:
     """A host name or address in canonical form, None where it is neither."""
     text = text.strip().removesuffix(".")
+    name = text if ":" in text else _ascii_name(text)
     try:
-        return str(ipaddress.ip_address(text))
+        return str(ipaddress.ip_address(name or ""))
     except ValueError:
-        pass
-    if re.fullmatch(r"[\d.]+", text):
-        return None
-    return _ascii_name(text)
+        return None if name is None or ":" in name or re.fullmatch(r"[\d.]+", name) else name
 
 
 def _ascii_name(text: str) -> str | None:

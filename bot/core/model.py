@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from bot.core import told
 from bot.core.web import EwsReply, HttpFacts
 
 Security = Literal["tls", "starttls"]
@@ -305,20 +306,8 @@ class StepResult:
     """What is good to know although it is no finding; shown to people, not part of the report's schema."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    title: str
-    url: str
-    lang: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    code: str
-    title: str
-    actions: tuple[str, ...]
-    who: str
-    links: tuple[Link, ...]
+Link = told.Link
+Advice = told.Advice
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,28 +49,19 @@ def parse_endpoint(text: str) -> Endpoint:
 
 def find_by_domain(directory: Mapping[str, Provider], domain: str) -> Match | None:
     """The provider whose people have addresses in this domain."""
-    for provider in directory.values():
-        region = next((r for r in provider.get("regions", ()) if domain in r.get("domains", ())), None)
-        if region is not None or domain in provider.get("domains", ()):
-            return Match(provider, "domain", domain, region)
-    return None
+    if domain not in (known := _index(directory).domains):
+        return None
+    provider, region = known[domain]
+    return Match(provider, "domain", domain, region)
 
 
 def find_by_mx(directory: Mapping[str, Provider], hosts: Sequence[str]) -> Match | None:
     """The provider behind MX hosts, best first: an exact name beats a suffix, a suffix beats an expression."""
+    index = _index(directory)
     for host in hosts:
-        ranked = sorted(
-            (
-                (rank, provider)
-                for provider in directory.values()
-                if (rank := _rank(_patterns(provider), host)) is not None
-            ),
-            key=lambda pair: pair[0],
-            reverse=True,
-        )
-        if ranked:
-            provider = ranked[0][1]
-            region = next((r for r in provider.get("regions", ()) if _rank(r.get("mx", ()), host) is not None), None)
+        provider = index.names.get(host) or index.by_suffix(host) or index.by_expression(host)
+        if provider is not None:
+            region = next((r for r in provider.get("regions", ()) if _fits(r.get("mx", ()), host)), None)
             return Match(provider, "mx", host, region)
     return None
 
@@ -95,20 +86,66 @@ def _patterns(provider: Provider) -> Iterable[str]:
         yield from region.get("mx", ())
 
 
-def _rank(patterns: Iterable[str], host: str) -> tuple[int, int] | None:
-    """How well a host matches: (kind of match, length of the pattern), None where it does not."""
-    ranks = [_match(pattern, host) for pattern in patterns]
-    return max((rank for rank in ranks if rank is not None), default=None)
+def _fits(patterns: Iterable[str], host: str) -> bool:
+    return any(
+        pattern == host
+        or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+        or (pattern.startswith("re:") and re.search(pattern[3:], host, re.IGNORECASE) is not None)
+        for pattern in patterns
+    )
 
 
-def _match(pattern: str, host: str) -> tuple[int, int] | None:
-    if pattern == host:
-        return 3, len(pattern)
-    if pattern.startswith("*."):
-        return (2, len(pattern)) if host.endswith(pattern[1:]) else None
-    if pattern.startswith("re:") and host.endswith(_tail(pattern)) and re.search(pattern[3:], host, re.IGNORECASE):
-        return 1, len(pattern)
-    return None
+class _Index:
+    """A directory by what is looked for. Of two providers with the same pattern the first counts."""
+
+    def __init__(self, directory: Mapping[str, Provider]) -> None:
+        self.directory = directory
+        self.domains: dict[str, tuple[Provider, Mapping[str, Any] | None]] = {}
+        self.names: dict[str, Provider] = {}
+        self._suffixes: dict[str, Provider] = {}
+        self._expressions: list[tuple[str, str, Provider]] = []
+        for provider in directory.values():
+            for region in (*provider.get("regions", ()), None):
+                for domain in (provider if region is None else region).get("domains", ()):
+                    self.domains.setdefault(domain, (provider, region))
+            for pattern in _patterns(provider):
+                self._add(pattern, provider)
+        self._expressions.sort(key=lambda entry: -len(entry[1]))
+
+    def _add(self, pattern: str, provider: Provider) -> None:
+        if pattern.startswith("*."):
+            self._suffixes.setdefault(pattern[2:], provider)
+        elif pattern.startswith("re:"):
+            self._expressions.append((_tail(pattern), pattern[3:], provider))
+        else:
+            self.names.setdefault(pattern, provider)
+
+    def by_suffix(self, host: str) -> Provider | None:
+        """The longest suffix wins."""
+        while host := host.partition(".")[2]:
+            if (found := self._suffixes.get(host)) is not None:
+                return found
+        return None
+
+    def by_expression(self, host: str) -> Provider | None:
+        """The longest expression wins."""
+        for tail, expression, provider in self._expressions:
+            if host.endswith(tail) and re.search(expression, host, re.IGNORECASE):
+                return provider
+        return None
+
+
+_indexes: list[_Index] = []
+
+
+def _index(directory: Mapping[str, Provider]) -> _Index:
+    """The index of a directory, made once: thousands of domains are looked up in the same one."""
+    for index in _indexes:
+        if index.directory is directory:
+            return index
+    del _indexes[:-1]
+    _indexes.append(_Index(directory))
+    return _indexes[-1]
 
 
 def _tail(pattern: str) -> str:

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bot.core.exchange import read_ews
 from bot.core.intake import read_endpoint
 from bot.core.model import SERVICES, Advice, Endpoint, Finding, Link, Report, Service, Status, StepResult, Verdict
+from bot.core.told import advice_to_json
 
 SCHEMA = "migcheck.report/1"
 _WORST_FIRST: tuple[tuple[str, Status], ...] = (("fail", "fail"), ("unknown", "unknown"), ("warn", "warn"))
@@ -67,18 +69,6 @@ def _step_to_json(step: StepResult) -> dict[str, Any]:
     }
 
 
-def advice_to_json(advice: Advice) -> dict[str, Any]:
-    return {
-        "code": advice.code,
-        "title": advice.title,
-        "actions": list(advice.actions),
-        "who": advice.who,
-        "links": [
-            {"title": link.title, "url": link.url} | ({"lang": link.lang} if link.lang else {}) for link in advice.links
-        ],
-    }
-
-
 def report_from_json(data: Mapping[str, Any]) -> Report:
     """A report that was stored. Raises ValueError where it is of another schema."""
     if data.get("schema") != SCHEMA:
@@ -119,4 +109,6 @@ def endpoints_of(report: Report) -> dict[Service, Endpoint]:
         service, _, stage = step.id.partition(".")
         if stage == "connect" and step.target and service in SERVICES:
             found[service] = read_endpoint(step.target, service)
+        elif step.id == "ews.endpoint" and step.target:
+            found["ews"] = read_ews(step.target)
     return found

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from bot.checks.ews.probe import HELD_BACK
 from bot.checks.judging import Setting
 from bot.checks.link.faults import fault_of, observe
 from bot.checks.link.judge import certificates_of, judge_connect
@@ -26,11 +27,12 @@ from bot.core.model import (
 )
 from bot.core.providers import Match
 from bot.core.report import status_of
+from bot.core.web import EwsReply, HttpFacts
 from bot.engine.check import Check
 
 _HARMLESS = frozenset({
-    "login.protocol_disabled", "login.plan_without_protocol", "login.mechanism_unsupported", "login.too_many_connections",
-    "login.server_unavailable", "login.tls_required", "login.basic_auth_disabled", "login.timeout",
+    "login.protocol_disabled", "login.plan_without_protocol", "login.mechanism_unsupported", "login.tls_required",
+    "login.too_many_connections", "login.server_unavailable", "login.basic_auth_disabled", "login.timeout",
 })  # fmt: skip
 """Refusals that say nothing against the secret: it may be tried at the next service."""
 
@@ -72,6 +74,8 @@ class Chain:
         self.results: list[StepResult] = []
         self.attempts = 0
         self.local: str | None = None
+        self.unfit: str | None = None
+        """The step that found that no log-in can help, if one did."""
         self._mechanisms: tuple[str, ...] = ()
         self._scrubber = check.secret.scrubber(check.request.account) if check.secret else None
 
@@ -80,7 +84,7 @@ class Chain:
         for step in STEPS[self.service, self.line.endpoint.security]:
             reason = blocked or await self._reason_to_skip(step)
             if reason is not None:
-                self._add(StepResult(self._id(step), "skipped", target=str(self.line.endpoint), skipped_because=reason))
+                self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because=reason))
                 blocked = blocked or (reason if step.asks == "login" else None)
                 continue
             result = await self._take(step, deadline, provider)
@@ -97,8 +101,12 @@ class Chain:
     async def _reason_to_skip(self, step: StepDef) -> str | None:
         if step.asks == "address" and self._address() is None:
             return "no_address"
+        if step.asks == "mailbox" and not self.check.request.mailbox:
+            return "no_mailbox"
         if step.asks != "login":
             return None
+        if (held_back := self.unfit or self.line.memory.get(HELD_BACK)) is not None:
+            return str(held_back)
         if self.check.secret is None:
             return "no_secret"
         return "no_account" if not self.check.request.account else await self.gate.wait(self.service)
@@ -153,6 +161,8 @@ class Chain:
         request, secret = self.check.request, self.check.secret
         if step.asks == "login":
             return step.probe(self.line, request.account, secret)
+        if step.asks == "mailbox":
+            return step.probe(self.line, request.account, secret, request.mailbox)
         if step.asks == "address":
             return step.probe(self.line, self._address())
         return step.probe(self.line)
@@ -163,7 +173,7 @@ class Chain:
                 self.local = local
             case Capabilities(words=words):
                 self._mechanisms = words
-            case LoginReply(attempts=attempts):
+            case LoginReply(attempts=attempts) | EwsReply(attempts=attempts, mailbox=""):
                 self.attempts = attempts
             case Fault(after="login"):
                 self.attempts = 1
@@ -181,7 +191,10 @@ class Chain:
         )
 
     def _target(self, step: StepDef) -> str:
-        return self.line.endpoint.host if step.stage == "dns" else str(self.line.endpoint)
+        where = self.line.endpoint
+        if step.stage == "dns":
+            return where.host
+        return str(where) if step.stage in ("connect", "tls") else where.url or str(where)
 
     def _login_done(self, result: StepResult) -> None:
         codes = {finding.code for finding in result.findings}
@@ -194,7 +207,7 @@ class Chain:
         self.check.on_step(result)
 
     async def _complete_connect(self) -> None:
-        """Some addresses may still be silent while one of them serves: then the connect step is told again, complete."""
+        """Some addresses may be silent while another one serves: then the connect step is told again, complete."""
         facts = await self.line.complete()
         connect = next((result for result in self.results if result.id.endswith(".connect")), None)
         if facts is None or connect is None or connect.status not in ("pass", "warn"):
@@ -225,6 +238,8 @@ def _is_refusal(facts: Any) -> bool:
             return not accepted
         case MailboxFacts(refusal=refusal):
             return refusal is not None
+        case EwsReply(opened=opened):
+            return not opened
         case _:
             return False
 
@@ -238,6 +253,11 @@ def _notes(facts: Any) -> Mapping[str, Any]:
             return {"version": version, "cipher": facts.cipher, "chain": certificates_of(facts)}
         case LoginReply(accepted=True):
             return {"mechanism": facts.mechanism}
+        case HttpFacts(domain=domain):
+            names = {"login_domain": domain.dns or domain.netbios} if domain else {}
+            return {"offered": facts.schemes, **names}
+        case EwsReply(opened=True):
+            return {"mechanism": facts.mechanism, "version": facts.version, "inbox": facts.messages}
         case MailboxFacts(refusal=None):
             return {
                 "inbox": facts.messages,

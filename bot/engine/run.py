@@ -8,12 +8,26 @@ from typing import Any
 
 from bot.checks.domain import judge as domain_judge
 from bot.checks.domain import probe as domain
+from bot.checks.ews import autodiscover
 from bot.checks.judging import Setting
 from bot.checks.link.dns import questions
 from bot.checks.link.line import Net
 from bot.checks.link.policy import policy
 from bot.core.advice import Circumstances, advise
-from bot.core.model import SERVICES, DomainFacts, Endpoint, Finding, Report, Scenario, ServersFacts, Service, StepResult
+from bot.core.exchange import fault_in_names, is_exchange_online
+from bot.core.model import (
+    EVERY_SERVICE,
+    Answer,
+    DomainFacts,
+    Endpoint,
+    Finding,
+    Report,
+    Request,
+    Scenario,
+    ServersFacts,
+    Service,
+    StepResult,
+)
 from bot.core.providers import Match, find_by_host
 from bot.core.report import failure_of, status_of, verdict_of
 from bot.engine.chain import Chain, Gate
@@ -43,12 +57,14 @@ class _Walk:
         self.chains: dict[Service, Chain] = {}
         self.match: Match | None = None
         self.match_known = asyncio.Event()
-        self.gate = Gate(SERVICES)
+        self.gate = Gate(EVERY_SERVICE)
+        self.unfit: str | None = None
 
     async def through(self) -> None:
         """Chains of typed servers start at once; the others as soon as discovery has found them."""
         request = self.check.request
         running: list[asyncio.Task[None]] = []
+        self._judge_names()
         wanted = self._wanted()
         if wanted is not None:
             domain.ask_ahead(self.net, wanted)
@@ -65,42 +81,64 @@ class _Walk:
             for task in running:
                 task.cancel()
 
+    def _judge_names(self) -> None:
+        """The step domain.input, where the names cannot be typed into the migration page whatever the servers say."""
+        request = self.check.request
+        fault = fault_in_names(request.account, request.mailbox, request.domain) if is_exchange(request) else None
+        if fault is None:
+            return
+        code, evidence = fault
+        finding = self._setting().finding(code, **evidence)
+        self.unfit = self._domain_step("domain.input", [finding], evidence["typed"], time.perf_counter()).id
+
     def _wanted(self) -> domain.Wanted | None:
         request = self.check.request
         if request.domain is None:
             return None
-        missing = tuple(s for s in ("imap", "smtp") if s not in request.endpoints)
+        missing = () if is_exchange(request) else tuple(s for s in ("imap", "smtp") if s not in request.endpoints)
         if "pop" in request.endpoints:
             missing = tuple(s for s in missing if s != "imap")
         return domain.Wanted(request.domain, missing, self.check.wisdom.providers, self.check.network.ispdb_url)  # type: ignore[arg-type]
 
     def _start(self, endpoints: Mapping[Service, Endpoint]) -> list[asyncio.Task[None]]:
         """A chain for each server, on its way. The gate must know of all of them before it lets anybody pass."""
-        fresh = [service for service in SERVICES if service in endpoints]
+        fresh = [service for service in EVERY_SERVICE if service in endpoints]
         for service in fresh:
             line = self.net.line(service, endpoints[service])
             self.chains[service] = Chain(self.check, service, line, self.gate)
+            self.chains[service].unfit = self.unfit
         return [asyncio.create_task(self._walk(service)) for service in fresh]
 
     async def _domain(self, wanted: domain.Wanted) -> Mapping[Service, Endpoint]:
         """The steps domain.exists, domain.mail and domain.servers; the servers that were found."""
         begun = time.perf_counter()
         self._step_started("domain.exists")
-        facts = await domain.look_up(self.net, wanted.domain)
+        facts = await self._look_up(wanted.domain)
         self._recognise(domain.recognise(facts, wanted.directory))
         setting = self._setting()
         known = bool(self.check.request.endpoints)
         exists = self._domain_step("domain.exists", domain_judge.judge_exists(facts, setting), wanted.domain, begun)
         if exists.status == "fail" or (exists.status == "unknown" and known):
             self._skip("domain.mail", exists.id)
-            if wanted.services:
+            if wanted.services or self._ews_unknown():
                 self._skip("domain.servers", exists.id)
             return {}
         mail = [] if exists.status == "unknown" else domain_judge.judge_mail(facts, setting)
         self._domain_step("domain.mail", mail, wanted.domain, begun)
-        if not wanted.services:
+        if not wanted.services and not self._ews_unknown():
             return {}
         return await self._servers(wanted, facts)
+
+    def _ews_unknown(self) -> bool:
+        return is_exchange(self.check.request) and "ews" not in self.check.request.endpoints
+
+    async def _look_up(self, name: str) -> DomainFacts:
+        try:
+            async with asyncio.timeout_at(self.deadline):
+                return await domain.look_up(self.net, name)
+        except TimeoutError:
+            late = Answer("failed", detail="time limit")
+            return DomainFacts(name, late, late)
 
     async def _servers(self, wanted: domain.Wanted, facts: DomainFacts) -> Mapping[Service, Endpoint]:
         begun = time.perf_counter()
@@ -111,12 +149,15 @@ class _Walk:
         except TimeoutError:
             found = ServersFacts({}, {}, ("time limit",))
         findings = [] if self.check.request.endpoints else domain_judge.judge_servers(found, self._setting())
-        notes = {"servers": {s: f"{where} ({found.sources[s]})" for s, where in found.endpoints.items()}}
+        notes = {"servers": {s: f"{where.url or where} ({found.sources[s]})" for s, where in found.endpoints.items()}}
         self._domain_step("domain.servers", findings, wanted.domain, begun, notes)
         return found.endpoints
 
     async def _find(self, wanted: domain.Wanted, facts: DomainFacts) -> ServersFacts:
-        """IMAP and SMTP; POP as well where no IMAP is to be found."""
+        """EWS, or IMAP and SMTP; POP as well where no IMAP is to be found."""
+        if self._ews_unknown():
+            ews, source, tried = await autodiscover.find_ews(self.net, wanted.domain)
+            return ServersFacts({"ews": ews} if ews else {}, {"ews": source} if ews else {}, tried)
         found = await domain.find_servers(self.net, wanted, facts, self.match)
         if "imap" not in wanted.services or "imap" in found.endpoints:
             return found
@@ -167,15 +208,24 @@ class _Walk:
 
     async def _provider(self) -> Match | None:
         await self.match_known.wait()
-        return self.match
+        return self.served_by()
+
+    def served_by(self) -> Match | None:
+        """Whose servers are checked: where nothing better is known of an Exchange, an Exchange Server of one's own."""
+        known, own = self.match, self.check.wisdom.providers.get("exchange")
+        if own is None or not is_exchange(self.check.request) or (known is not None and known.kind != "gateway"):
+            return known
+        where = self.chains["ews"].line.endpoint if "ews" in self.chains else None
+        return known if where is None or is_exchange_online(where.host) else Match(own, "host", where.host)
 
 
 def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report:
     request = check.request
-    chains = [walk.chains[service] for service in SERVICES if service in walk.chains]
+    chains = [walk.chains[service] for service in EVERY_SERVICE if service in walk.chains]
     steps = (*walk.domain_steps, *(step for chain in chains for step in chain.results))
     failing, cause = failure_of(steps)
-    provider = walk.match.provider if walk.match else None
+    match = walk.served_by()
+    provider = match.provider if match else None
     endpoints: dict[Service, Endpoint] = {chain.service: chain.line.endpoint for chain in chains}
     scenario = request.scenario or _scenario(request.endpoints, walk.match)
     lang = request.lang
@@ -198,8 +248,15 @@ def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report
     )
 
 
+def is_exchange(request: Request) -> bool:
+    """Whether EWS is to be checked and nothing else need be looked for."""
+    return request.scenario == "exchange" or "ews" in request.endpoints
+
+
 def _scenario(typed: Mapping[Service, Endpoint], match: Match | None) -> Scenario:
     """What `auto` comes to: servers typed by hand, or a cloud service that needs account and password only."""
+    if "ews" in typed:
+        return "exchange"
     if typed or match is None or match.kind in ("gateway", "destination", "suite"):
         return "manual"
     return "saas" if match.servers() else "manual"

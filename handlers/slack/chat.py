@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -141,6 +141,8 @@ class SlackPort:
         token = await self._tokens.token(where)
         if token is None:
             raise NotInstalled(where.team)
+        if thread.root is None and not thread.channel.startswith("D"):
+            thread = replace(thread, channel=await self._people.direct(where))
         return _Spot(thread, where, token)
 
     def _made(self, case: Case, key: str, message: Message) -> Shown:
@@ -174,11 +176,9 @@ class SlackPort:
         """The message that carries this name, among the newest of its thread or of the direct conversation."""
         try:
             channel = spot.thread.channel
+            method, args = "conversations_history", dict[str, Any]()
             if spot.thread.root is not None:
-                method, args = "conversations_replies", dict[str, Any](ts=spot.thread.root)
-            else:
-                channel = await self._direct(spot)
-                method, args = "conversations_history", {}
+                method, args = "conversations_replies", {"ts": spot.thread.root}
             answer = await self._api.call(
                 spot.token, method, channel=channel, include_all_metadata=True, limit=_LOOK_AT, **args
             )
@@ -190,19 +190,11 @@ class SlackPort:
                 return channel, str(message["ts"])
         return None
 
-    async def _direct(self, spot: _Spot) -> str:
-        """The id of the direct conversation."""
-        if spot.thread.channel.startswith("D"):
-            return spot.thread.channel
-        answer = await self._api.call(spot.token, "conversations_open", users=spot.where.user)
-        return str(answer["channel"]["id"])
-
     async def _update(self, spot: _Spot, ref: str, made: Shown) -> None:
         channel, _, ts = ref.partition("/")
         try:
-            await self._api.call(
-                spot.token, "chat_update", channel=channel, ts=ts, text=made.text, blocks=list(made.blocks)
-            )
+            args = dict[str, Any](text=made.text, blocks=list(made.blocks))
+            await self._api.call(spot.token, "chat_update", channel=channel, ts=ts, **args)
         except Refused as refused:
             if refused.error == "streaming_state_conflict":  # a stream that an earlier process began
                 await self._end_stream(spot, channel, ts, [])
@@ -266,7 +258,7 @@ class SlackPort:
 
 
 def metadata(case: Case, key: str, made: Shown) -> dict[str, Any]:
-    """What a program may read of a message. A report's is as the contract has it; by the others they are found again."""
+    """What a program may read of a message. A report's is for everybody; by the others they are found again."""
     if "verdict" in made.data:
         return {"event_type": REPORT, "event_payload": dict(made.data)}
     return {"event_type": ORDINARY, "event_payload": {"case": case.id, "key": key}}

@@ -58,6 +58,22 @@ class People:
         await self._store.put_person(fresh)
         return _profile(fresh)
 
+    async def direct(self, where: Where) -> str:
+        """The direct conversation with a person; where it cannot be opened, their own id, which serves for posting."""
+        row = await self._store.person(where.person) or PersonRow(where.person)
+        if row.state.get("direct"):
+            return str(row.state["direct"])
+        token = await self._tokens.token(where)
+        try:
+            answer = await self._api.call(token or "", "conversations_open", users=where.user)
+            channel = str(answer["channel"]["id"])
+        except (Refused, KeyError):
+            return where.user
+        kept = await self._store.person(where.person) or row
+        state = {**kept.state, "direct": channel}
+        await self._store.put_person(PersonRow(where.person, kept.lang, state, self._clock()))
+        return channel
+
     async def change(
         self, where: Where, *, lang: Lang | None = None, auto: bool = False, greeted: bool = False
     ) -> None:

@@ -24,7 +24,7 @@ class Replies:
 
     async def tell_where(self, case: Case, where: Where, token: str, channel: str, ts: str) -> None:
         """Say where the case is talked about, with a link to its thread; not where that is the same place."""
-        if not where.channel or (where.channel == channel and where.response_url is None):
+        if where.response_url is None and where.channel in ("", channel):
             return
         words = self._words.of(case.lang)
         parts = [word(words["command.opened"] + " ")]

@@ -21,6 +21,10 @@ class Tokens(Protocol):
 
     async def token(self, where: Where) -> str | None: ...
 
+    async def stored(self, where: Where) -> str | None:
+        """The token as it is, without asking Slack for anything."""
+        ...
+
 
 class Bots(Protocol):
     """What is needed of slack_sdk's installation store."""
@@ -41,6 +45,9 @@ class OneToken:
     async def token(self, where: Where) -> str | None:  # noqa: ARG002 - there is but one
         return self._token
 
+    async def stored(self, where: Where) -> str | None:  # noqa: ARG002
+        return self._token
+
 
 class InstalledTokens:
     """The tokens of installations. One that ends soon is renewed first; of two who want to, one does it."""
@@ -56,9 +63,9 @@ class InstalledTokens:
                 bot = await self._renewed(where)
         return bot.bot_token if bot is not None else None
 
-    async def stored(self, where: Where) -> Bot | None:
-        """The installation as it is, without asking Slack for anything."""
-        return await self._find(where)
+    async def stored(self, where: Where) -> str | None:
+        bot = await self._find(where)
+        return bot.bot_token if bot is not None else None
 
     async def _find(self, where: Where) -> Bot | None:
         return await self._bots.async_find_bot(

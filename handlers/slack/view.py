@@ -91,6 +91,8 @@ def _parts(block: Block, names: Names) -> list[Part]:
         case Actions():
             return [_actions(block, names)]
         case More(label=label):
+            if not names.value:  # where others read along nothing can be pressed
+                return []
             return [{"type": "actions", "elements": [button("more", label, value=names.value)]}]
         case Buttons(buttons=buttons):
             return list(_buttons(buttons, names))
@@ -127,15 +129,25 @@ def _steps(steps: Steps, names: Names) -> list[Part]:
     """A line for each service: its steps in order, with a mark and, where it is not good, the word for it."""
     lines = []
     for service, marks in steps.rows:
-        elements = [word(service, bold=True), word("\n")]
+        elements = [word(f"{service}\n", bold=True)]
         for place, mark in enumerate(marks):
-            elements += [word("  →  ")] if place else []
-            elements.append(word(_mark(mark.status, mark.label, names), bold=mark.status == "fail"))
+            said, failed = _mark(mark.status, mark.label, names), mark.status == "fail"
+            elements.append(word(("  →  " if place else "") + said, bold=failed))
         notes = [m for m in marks if m.note and m.status in ("fail", "warn", "unknown")]
-        for mark in notes:
-            elements.append(word(f"\n    {mark.label}: {cut(mark.note, 200)}"))
-        lines.append(row(*elements, word("\n")))
+        elements += [word(f"\n    {mark.label}: {cut(mark.note, 200)}") for mark in notes]
+        lines.append(row(*_joined([*elements, word("\n")])))
     return [rich(*lines)] if lines else []
+
+
+def _joined(elements: Iterable[Part]) -> list[Part]:
+    """Neighbours of the same style as one, since every element costs room."""
+    joined: list[Part] = []
+    for element in elements:
+        if joined and joined[-1].get("style") == element.get("style"):
+            joined[-1] = {**joined[-1], "text": joined[-1]["text"] + element["text"]}
+        else:
+            joined.append(element)
+    return joined
 
 
 def _mark(status: str, label: str, names: Names) -> str:
@@ -144,8 +156,9 @@ def _mark(status: str, label: str, names: Names) -> str:
 
 
 def _actions(advice: Actions, names: Names) -> Part:
-    who = names.words["who_line"].format(who=advice.who)
-    parts = [row(word(advice.title, bold=True), word(f"\n{who}\n")), numbered([cut(a, 600) for a in advice.actions])]
+    who = names.words["who_line"].format(who=advice.who) if advice.who else ""
+    parts = [row(word(advice.title, bold=True), word(f"\n{who}\n" if who else "\n"))]
+    parts += [numbered([cut(action, 600) for action in advice.actions])] if advice.actions else []
     if advice.links:
         links: list[Part] = []
         for one in advice.links:
@@ -203,7 +216,7 @@ def fallback(message: Message, names: Names) -> str:
                     for service, marks in rows
                 ]
             case Actions(title=title, who=who, actions=actions):
-                lines += [f"{title} ({who})", *(f"{n}. {action}" for n, action in enumerate(actions, 1))]
+                lines += [f"{title} ({who})" if who else title, *(f"{n}. {action}" for n, action in enumerate(actions, 1))]
             case _:
                 pass
     return cut(escaped("\n".join(line for line in lines if line.strip())), TEXT_LENGTH)

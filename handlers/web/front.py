@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aiohttp import web
 
 from bot.core.dialogue import Mind
 from bot.core.model import LANGS
+from handlers.web.forms import read_field
 from handlers.web.guard import CHAT_POLICY, from_elsewhere
 from handlers.web.pages import html, render, words_in
 from handlers.web.session import Sessions, language
@@ -16,18 +16,10 @@ _PAUSE_AFTER_WRONG = 1.0
 """Seconds: guessing a token is not worth it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """A text that an empty page offers to send, with a word on it."""
-
-    text: str
-    hint: str = ""
-
-
 class Front:
-    """`suggestions` are what an empty page offers to try, practice domains for example."""
+    """`suggestions` are what an empty page offers to send: practice domains, say. What follows a "|" explains."""
 
-    def __init__(self, mind: Mind, sessions: Sessions, suggestions: Sequence[Suggestion] = ()) -> None:
+    def __init__(self, mind: Mind, sessions: Sessions, suggestions: Sequence[str] = ()) -> None:
         self._mind, self._sessions, self._suggestions = mind, sessions, suggestions
 
     def routes(self) -> list[web.RouteDef]:
@@ -45,7 +37,7 @@ class Front:
             "secret": words.below("secret."),
             "status": {key.removeprefix("status."): word for key, word in spoken.items() if key.startswith("status.")},
             "who": spoken["who_line"],
-            "suggestions": [[each.text, each.hint] for each in self._suggestions],
+            "suggestions": [each.partition("|")[::2] for each in self._suggestions],
         }
         response = html(render("chat.html", lang, words, config=config), policy=CHAT_POLICY)
         if not known:
@@ -58,8 +50,8 @@ class Front:
         """Take the token of the chat page from its form."""
         if from_elsewhere(request):
             raise web.HTTPForbidden
-        token = (await request.post()).get("token", "")
-        if self._sessions.open or not isinstance(token, str) or not self._sessions.knows(token):
+        token = await read_field(request, "token")
+        if self._sessions.open or not self._sessions.knows(token):
             await asyncio.sleep(_PAUSE_AFTER_WRONG)
             return self._door(request, wrong=True)
         response = web.Response(status=303, headers={"Location": "/"})

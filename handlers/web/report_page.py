@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from handlers.web import report_view as view
 from handlers.web.pages import HTML_LANGS, LANG_NAMES, Words, html, render, static
 from handlers.web.session import Sessions
 
+_INVISIBLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+"""Control and direction characters: with them foreign words could look like others."""
 Links = Sequence[tuple[Lang, str, str]]
 """Language, its name, and the address of the page in it."""
 
@@ -72,7 +75,7 @@ def render_report(report: Report, notes: Mapping[str, Mapping[str, Any]], reader
     rows = view.branches(report, reader)
     length = max([bar.start + bar.took for bar in view.layout(report).values()], default=0.0) or 1.0
     texts = reader.catalogue.texts["web"]
-    return render(
+    page = render(
         "report.html",
         lang,
         Words(texts),
@@ -95,6 +98,7 @@ def render_report(report: Report, notes: Mapping[str, Mapping[str, Any]], reader
         kind=lambda block: type(block).__name__,
         literal=view.literal,
     )
+    return _INVISIBLE.sub("", page)
 
 
 def _before_steps(blocks: Sequence[Block]) -> list[Block]:

@@ -1,9 +1,7 @@
 """/s/TOKEN: the one page on which a secret is typed. It works without scripts; looking at it spends nothing."""
 
-import asyncio
 import time
 from collections.abc import Callable
-from urllib.parse import parse_qs
 
 from aiohttp import web
 
@@ -15,12 +13,12 @@ from bot.core.secret import Secret
 from bot.store.rows import Offer
 from bot.store.store import Store
 from handlers.conversation import Conversation
+from handlers.web.forms import read_field
 from handlers.web.guard import from_elsewhere
 from handlers.web.pages import html, notice, render, words_in
 from handlers.web.session import language
 
 MOST_SECRET = 4_000
-_READ_SECONDS = 15.0
 
 
 class SecretPage:
@@ -47,7 +45,7 @@ class SecretPage:
         offer = await self._store.offer(token)
         if offer is None or not offer.open_at(self._clock()):
             return await self._over(request, offer)
-        typed = await _typed(request)
+        typed = await read_field(request, "secret")
         if not typed or len(typed) > MOST_SECRET:
             return await self._form(request, offer, "secret.too_long" if typed else "secret.empty", status=422)
         if not await self._conversation.take_secret(token, Secret(typed)):
@@ -100,19 +98,3 @@ class SecretPage:
         """The conversation's language; the browser's where there is none."""
         case = await self._case(offer) if offer is not None and "lang" not in request.query else None
         return case.lang if case is not None else language(request)
-
-
-async def _typed(request: web.Request) -> str:
-    """The field `secret` of a form, spaces included. Other kinds of bodies could end up in files: they are refused."""
-    if request.content_type != "application/x-www-form-urlencoded":
-        raise web.HTTPUnsupportedMediaType
-    try:
-        async with asyncio.timeout(_READ_SECONDS):
-            body = await request.read()
-    except TimeoutError:
-        raise web.HTTPRequestTimeout from None
-    try:
-        fields = parse_qs(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10)
-    except ValueError:
-        raise web.HTTPBadRequest from None
-    return fields.get("secret", [""])[0]

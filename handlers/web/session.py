@@ -54,9 +54,13 @@ class Sessions:
 
 
 def sessions(settings: Settings) -> Sessions:
+    return Sessions(chat_key(settings), settings.web.origin.startswith("https:"))
+
+
+def chat_key(settings: Settings) -> bytes:
+    """The token that the chat page asks for, empty where it asks for none."""
     token = settings.web.chat_token
-    key = token.get_secret_value().encode() if token is not None else b""
-    return Sessions(key, settings.web.origin.startswith("https:"))
+    return token.get_secret_value().encode() if token is not None else b""
 
 
 def language(request: web.Request) -> Lang:

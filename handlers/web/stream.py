@@ -16,6 +16,8 @@ from handlers.web.feed import Feed
 from handlers.web.session import Sessions
 
 _CASES_SHOWN = 50
+_RECONNECT_AFTER = 1_000
+"""Milliseconds after which a page that was cut off asks again."""
 _SIGN_OF_LIFE = 20.0
 """Seconds: proxies cut connections on which nothing moves."""
 
@@ -35,6 +37,7 @@ class Stream:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
         with self._feed.page(person) as changed, contextlib.suppress(ConnectionResetError):
             await response.prepare(request)
+            await response.write(f"retry: {_RECONNECT_AFTER}\n\n".encode())
             news = _News(self._store, person, request.query.get("case"), _since(request))
             while not self._feed.closed:
                 changed.clear()

@@ -16,7 +16,7 @@ from bot.asking import read_request
 from bot.checks.link.dns import Resolver, nameservers
 from bot.checks.link.line import Timeouts
 from bot.checks.link.tls import TrustStore
-from bot.core.model import Endpoint, Finding, Report, Request, Service, StepResult
+from bot.core.model import EVERY_SERVICE, Endpoint, Finding, Report, Request, Service, StepResult
 from bot.core.report import report_from_json, report_to_json
 from bot.core.secret import Secret
 from bot.engine.check import Check, Network
@@ -122,8 +122,8 @@ def _check_services(steps: list[Mapping[str, Any]]) -> None:
     ids = [step["id"] for step in steps]
     assert len(ids) == len(set(ids))
     order = [step.partition(".")[0] for step in ids]
-    assert order == sorted(order, key=("domain", "imap", "smtp", "pop").index)
-    for service in ("imap", "smtp", "pop"):
+    assert order == sorted(order, key=("domain", *EVERY_SERVICE).index)
+    for service in EVERY_SERVICE:
         own = [step for step in steps if step["id"].startswith(f"{service}.")]
         failed = next((i for i, step in enumerate(own) if step["status"] in ("fail", "unknown")), len(own))
         assert all(step["status"] == "skipped" and step["skipped_because"] for step in own[failed + 1 :])
@@ -151,8 +151,12 @@ async def examine(
     **network: Any,
 ) -> Seen:
     """Check a domain or named servers of a world."""
-    options = {"domain": domain, "account": account, "scenario": network.pop("scenario", None)}
+    options = {
+        "domain": domain,
+        "account": account,
+        **{k: network.pop(k, None) for k in ("scenario", "ews", "mailbox")},
+    }
     request = read_request(options, network.pop("lang", "en"))
-    request = replace(request, endpoints=dict(servers or {}))
+    request = replace(request, endpoints={**request.endpoints, **(servers or {})})
     with network_in(world, **network) as made:
         return await run_check(made, request, secret, any_port=any_port)

@@ -4,8 +4,10 @@ import time
 
 import pytest
 
+from bot.checks.link.line import Timeouts
 from bot.core.model import Endpoint
 from tests.checks.running import ACCOUNT, NEEDS_PORTS, SECRET, Seen, examine, make_world
+from tests.servers.dns import DnsFault
 from tests.servers.hostile import at_once
 from tests.servers.web import Offer, Page, autoconfig, gzip_bomb, redirect, xml_bomb, xml_external
 from tests.servers.world import World
@@ -253,3 +255,25 @@ async def test_every_question_is_asked_once() -> None:
         await examine(world, DOMAIN)
         asked = [(question.name, question.kind) for question in world.names.questions]
     assert len(asked) == len(set(asked))
+
+
+async def test_slow_names_do_not_take_others_with_them() -> None:
+    """Pages that are given up had asked for a name that POP's discovery waits for afterwards."""
+    async with make_world() as world:
+        world.domain(DOMAIN)
+        world.record(DOMAIN, "A", world.address())
+        world.faults[DOMAIN] = DnsFault(delay=0.3, types=("A", "AAAA"))
+        await world.smtp(f"smtp.{DOMAIN}")
+        await world.pop(f"pop.{DOMAIN}")
+        seen = await examine(world, DOMAIN)
+    assert set(servers(seen)) == {"smtp", "pop"}
+    assert seen.report.verdict == "pass"
+
+
+async def test_the_whole_has_a_limit_in_discovery_too() -> None:
+    begun = time.monotonic()
+    async with make_world() as world:
+        world.names.fallback = DnsFault("silent")
+        seen = await examine(world, DOMAIN, timeouts=Timeouts(total=0.5))
+    assert seen.codes("domain.exists") == ["dns.resolver_failed"]
+    assert time.monotonic() - begun < 3

@@ -224,3 +224,10 @@ async def test_without_secret_nothing_is_logged_in_to() -> None:
     assert seen.step("imap.login").skipped_because == "no_secret"
     assert seen.step("smtp.submission").skipped_because == "no_secret"
     assert imap.transcript.used == 0
+
+
+async def test_an_account_that_is_logged_in_already() -> None:
+    """PREAUTH (RFC 9051, 7.1.4) leaves nothing to log in to; it is told, and no secret is sent."""
+    seen, transcript = await log_in("imap", preauth=True)
+    assert not transcript.saw(SECRET)
+    assert seen.step("imap.login").status != "fail"

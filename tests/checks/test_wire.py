@@ -1,9 +1,11 @@
 """Whatever bytes come, the parsers raise nothing but their own errors, keep within bounds, and read what is sound."""
 
 import asyncio
+import base64
 import socket
 from types import SimpleNamespace
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -68,8 +70,6 @@ def test_imap_quoting_is_read_back(text: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="utf-8", exclude_characters="&")))
 def test_imap_utf7_is_read_back(name: str) -> None:
-    import base64
-
     coded = "".join(
         c if c.isascii() else "&" + base64.b64encode(c.encode("utf-16-be")).decode().rstrip("=").replace("/", ",") + "-"
         for c in name
@@ -149,8 +149,6 @@ _TEXT = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs
 @example("a.b", "٣", "SSL")
 @example("a.b", "9" * 5000, "SSL")
 def test_autoconfig_values(host: str, port: str, kind: str) -> None:
-    from xml.sax.saxutils import escape
-
     body = (
         f'<c><incomingServer type="imap"><hostname>{escape(host)}</hostname><port>{escape(port)}</port>'
         f"<socketType>{kind}</socketType></incomingServer></c>"

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.compiling import ADVICE
 from bot.core.advice import Catalogue, Circumstances, advice_for_code, advise, fill, words_of
 from bot.core.model import LANGS, Endpoint, Finding, StepResult
-from bot.knowledge import ADVICE, knowledge
+from bot.knowledge import knowledge
 
 FINDINGS = yaml.safe_load((ADVICE / "findings.yaml").read_text())
 CODES = [code for group in FINDINGS.values() for code in group]

@@ -1,7 +1,7 @@
 """What people type becomes a value, or an error that names the field and shows an example."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bot.core.intake import (
@@ -139,6 +139,7 @@ ENDPOINTS = {
     "imap.example.jp:10993": Endpoint("imap.example.jp", 10993, "tls"),
     "imaps://imap.example.jp:993/": Endpoint("imap.example.jp", 993, "tls"),
     "192.0.2.7:993": Endpoint("192.0.2.7", 993, "tls"),
+    "１９２．０．２．７": Endpoint("192.0.2.7", 993, "tls"),
     "[2001:db8::1]:993": Endpoint("2001:db8::1", 993, "tls"),
     "2001:DB8::1": Endpoint("2001:db8::1", 993, "tls"),
     "[2001:db8::1]": Endpoint("2001:db8::1", 993, "tls"),
@@ -162,6 +163,8 @@ def test_endpoints(typed: str, endpoint: Endpoint) -> None:
         ("exa mple.jp", "input.host_invalid"),
         ("1.2.3", "input.host_invalid"),
         ("999.1.1.1", "input.host_invalid"),
+        ("¹", "input.host_invalid"),
+        ("fe80::1%eth0%", "input.host_invalid"),
         ("[nonsense]:993", "input.host_invalid"),
         ("a.jp:0", "input.port_invalid"),
         ("a.jp:", "input.port_invalid"),
@@ -199,6 +202,7 @@ def test_links_of_chat_platforms_are_undone() -> None:
 
 
 @settings(max_examples=300, deadline=None)
+@example("¹")
 @given(st.text(max_size=60) | st.from_regex(r"[a-z0-9.:@/\[\]\\<>|-]{0,40}", fullmatch=True))
 def test_anything_may_be_typed(text: str) -> None:
     """Nothing but InputError; what is accepted is read again as itself."""

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,9 +65,10 @@ class Desk:
 
     async def begins(self, prefix: str, limit: float = 10) -> tuple[str, Message]:
         """Wait for a message whose name begins so."""
-        found: Callable[[], list[tuple[str, Message]]] = lambda: [
-            (key, m) for _, key, m in self.seen if key.startswith(prefix)
-        ]
+
+        def found() -> list[tuple[str, Message]]:
+            return [(key, message) for _, key, message in self.seen if key.startswith(prefix)]
+
         async with asyncio.timeout(limit), self.changed:
             await self.changed.wait_for(lambda: bool(found()))
         return found()[-1]

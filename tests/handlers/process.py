@@ -30,16 +30,18 @@ needs_chromium = pytest.mark.skipif(
 class BotProcess:
     """`python -m bot run` in a world. Started again it finds the store of before; `log` holds all that it wrote."""
 
-    def __init__(self, world: World, log: Path, **settings: str) -> None:
+    def __init__(self, world: World, folder: Path, **settings: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = f"127.0.0.1:{free.getsockname()[1]}"
-        self.origin, self.log, self._settings = f"http://{self.address}", log, settings
+        self.origin, self.folder, self.log = f"http://{self.address}", folder, folder / "bot.log"
+        store = {"MIGCHECK_STORE__URL": f"sqlite:///{folder}/store.db", "MIGCHECK_WEB__LISTEN": self.address}
+        self._settings = {**store, **settings}
         self._world = world
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Until the bot has said where it is."""
-        environment = {**os.environ, **self._world.environment, "MIGCHECK_WEB__LISTEN": self.address, **self._settings}
+        environment = {**os.environ, **self._world.environment, **self._settings}
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -59,8 +61,8 @@ class BotProcess:
 
 
 @asynccontextmanager
-async def running(world: World, log: Path, **settings: str) -> AsyncIterator[BotProcess]:
-    bot = BotProcess(world, log, **settings)
+async def running(world: World, folder: Path, **settings: str) -> AsyncIterator[BotProcess]:
+    bot = BotProcess(world, folder, **settings)
     await bot.start()
     try:
         yield bot

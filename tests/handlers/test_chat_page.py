@@ -4,43 +4,81 @@ import asyncio
 import re
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from playwright.async_api import BrowserContext, expect
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.handlers.conftest import ACCOUNT, SECRET
 from tests.handlers.process import BotProcess, Tab, chromium, needs_chromium, running, tab
 from tests.leaks import find_leaks
 from tests.servers.world import World
 
-pytestmark = [pytest.mark.browser, needs_chromium, pytest.mark.xdist_group("browser")]
-
-Place = tuple[BotProcess, BrowserContext]
+pytestmark = [pytest.mark.browser, needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 
-@pytest.fixture
-async def bot(sound: World, tmp_path: Path) -> AsyncIterator[BotProcess]:
-    sound.settings["MIGCHECK_DISCOVERY__ISPDB_URL"] = ""
-    async with running(sound, tmp_path / "bot.log") as made:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def sound() -> AsyncIterator[World]:
+    """As in conftest.py, but one for all tests of this file: each person has cases of his own."""
+    async with World(settings={"MIGCHECK_DISCOVERY__ISPDB_URL": ""}) as world:
+        world.domain("example.test")
+        await world.imap("imap.example.test", accounts={ACCOUNT: SECRET})
+        await world.smtp("smtp.example.test", accounts={ACCOUNT: SECRET})
+        await world.black_hole("imap.hang.test", 993)
+        yield world
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bot(sound: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[BotProcess]:
+    async with running(sound, tmp_path_factory.mktemp("bot")) as made:
         yield made
 
 
-@pytest.fixture
-async def context() -> AsyncIterator[BrowserContext]:
-    async with chromium() as browser:
-        made = await browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
-        made.set_default_timeout(15_000)
+@pytest_asyncio.fixture(loop_scope="module")
+async def mortal(sound: World, tmp_path: Path) -> AsyncIterator[BotProcess]:
+    """A bot of the test's own, which may be stopped and killed."""
+    async with running(sound, tmp_path) as made:
         yield made
 
 
-@pytest.fixture
-async def page(bot: BotProcess, context: BrowserContext) -> AsyncIterator[Tab]:
-    """The chat page, opened; at the end it has asked nobody else and nothing has failed in it."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
+    """A browser that nobody has used yet."""
+    made = await browser.new_context(locale="en-GB", viewport={"width": 1100, "height": 800})
+    made.set_default_timeout(15_000)
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def opened(context: BrowserContext, bot: BotProcess) -> AsyncIterator[Tab]:
+    """The chat page; at the end it has asked nobody else and nothing has failed in it."""
     made = await tab(context, bot.origin)
     yield made
     assert made.foreign == []
     assert made.faults == []
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(bot: BotProcess, context: BrowserContext) -> AsyncIterator[Tab]:
+    async with opened(context, bot) as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mortal_page(mortal: BotProcess, context: BrowserContext) -> AsyncIterator[Tab]:
+    """The page of the bot that may be stopped and killed."""
+    async with opened(context, mortal) as made:
+        yield made
 
 
 async def with_offer(page: Tab) -> None:
@@ -48,28 +86,28 @@ async def with_offer(page: Tab) -> None:
     await page.page.locator("input[type=password]").wait_for()
 
 
-async def test_from_a_domain_to_a_report_with_log_in(page: Tab, bot: BotProcess, sound: World) -> None:
-    await page.say("I want to migrate example.test")
-    report = await page.message("report:1")
+async def test_from_a_domain_to_a_report_with_log_in(mortal_page: Tab, mortal: BotProcess) -> None:
+    await mortal_page.say("I want to migrate example.test")
+    report = await mortal_page.message("report:1")
     assert "no fault found in the connection" in report
     assert "Log-in\n: Not run" in report
-    await page.page.fill("form.ask input[name=account]", ACCOUNT)
-    await page.page.press("form.ask input[name=account]", "Enter")
-    field = page.page.locator("input[type=password]")
+    await mortal_page.page.fill("form.ask input[name=account]", ACCOUNT)
+    await mortal_page.page.press("form.ask input[name=account]", "Enter")
+    field = mortal_page.page.locator("input[type=password]")
     await expect(field).to_be_focused()
-    await expect(page.page.get_by_role("button", name=re.compile("password", re.I))).to_have_count(1)
+    await expect(mortal_page.page.get_by_role("button", name=re.compile("password", re.IGNORECASE))).to_have_count(1)
     await field.fill(SECRET)
-    await page.page.get_by_role("button", name=re.compile("password", re.I)).click()
-    report = await page.message("report:2")
+    await mortal_page.page.get_by_role("button", name=re.compile("password", re.IGNORECASE)).click()
+    report = await mortal_page.message("report:2")
     assert "up to and including the log-in" in report
     assert "IMAP 1, SMTP 1" in report
-    await expect(page.page.locator("input[type=password]")).to_have_count(0)
-    await bot.end()
-    written = b"".join(path.read_bytes() for path in sound.folder.glob("store.db*")) + bot.log.read_bytes()
-    seen = await page.page.content() + await page.page.evaluate(
+    await expect(mortal_page.page.locator("input[type=password]")).to_have_count(0)
+    await mortal.end()
+    written = b"".join(path.read_bytes() for path in mortal.folder.glob("store.db*")) + mortal.log.read_bytes()
+    seen = await mortal_page.page.content() + await mortal_page.page.evaluate(
         "JSON.stringify(history.state) + document.cookie + JSON.stringify({...localStorage, ...sessionStorage})"
     )
-    for text in (written.decode(errors="replace"), seen, "\n".join(page.asked)):
+    for text in (written.decode(errors="replace"), seen, "\n".join(mortal_page.asked)):
         assert find_leaks(text, SECRET) == []
     assert not re.search(rb"/s/[\w-]{20}", written)
 
@@ -84,28 +122,27 @@ async def test_a_reload_shows_the_same(page: Tab) -> None:
     await expect(page.page.locator("#cases a[aria-current=page]")).to_contain_text("example.test")
 
 
-async def test_a_restart_of_the_bot_loses_nothing(page: Tab, bot: BotProcess) -> None:
-    await with_offer(page)
-    await page.message("report:1")
-    await bot.end()
-    await expect(page.page.get_by_role("status")).to_contain_text("Reconnecting")
-    await bot.start()
-    await expect(page.page.get_by_role("status")).to_be_empty(timeout=15_000)
-    await page.page.fill("input[type=password]", SECRET)
-    await page.page.press("input[type=password]", "Enter")
-    assert "up to and including the log-in" in await page.message("report:2")
+async def test_a_restart_of_the_bot_loses_nothing(mortal_page: Tab, mortal: BotProcess) -> None:
+    await with_offer(mortal_page)
+    await mortal_page.message("report:1")
+    await mortal.end()
+    await expect(mortal_page.page.locator("#state")).to_contain_text("Reconnecting")
+    await mortal.start()
+    await expect(mortal_page.page.locator("#state")).to_be_empty(timeout=15_000)
+    await mortal_page.page.fill("input[type=password]", SECRET)
+    await mortal_page.page.press("input[type=password]", "Enter")
+    assert "up to and including the log-in" in await mortal_page.message("report:2")
 
 
-async def test_a_bot_that_dies_in_the_middle_says_so(page: Tab, bot: BotProcess, sound: World) -> None:
-    await sound.black_hole("imap.hang.test", 993)
-    await page.say("hang.test imap.hang.test:993")
-    await page.message("progress:1")
-    await bot.end(signal.SIGKILL)
-    await bot.start()
-    told = await page.message("interrupted:1")
+async def test_a_bot_that_dies_in_the_middle_says_so(mortal_page: Tab, mortal: BotProcess) -> None:
+    await mortal_page.say("hang.test imap.hang.test:993")
+    await mortal_page.message("progress:1")
+    await mortal.end(signal.SIGKILL)
+    await mortal.start()
+    told = await mortal_page.message("interrupted:1")
     assert "interrupted" in told.lower()
-    await page.page.get_by_role("button", name="Check again").last.click()
-    await page.message("progress:2")
+    await mortal_page.page.get_by_role("button", name="Check again").last.click()
+    await mortal_page.message("progress:2")
 
 
 async def test_by_keyboard_alone(page: Tab) -> None:
@@ -145,11 +182,13 @@ async def test_enter_while_choosing_a_word_sends_nothing(page: Tab) -> None:
     await page.page.locator("article.person").wait_for()
 
 
-@pytest.mark.parametrize("lang", ["ja-JP", "en-GB", "zh-CN"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_on_a_phone_nothing_is_cut_off(bot: BotProcess, context: BrowserContext, lang: str, scheme: str) -> None:
-    assert context.browser
-    phone = await context.browser.new_context(locale=lang, viewport={"width": 360, "height": 740}, color_scheme=scheme)
+async def test_on_a_phone_nothing_is_cut_off(bot: BotProcess, browser: Browser) -> None:
+    for lang, scheme in (("ja-JP", "light"), ("en-GB", "dark"), ("zh-CN", "light")):
+        await on_a_phone(bot, browser, lang, scheme)
+
+
+async def on_a_phone(bot: BotProcess, browser: Browser, lang: str, scheme: Literal["light", "dark"]) -> None:
+    phone = await browser.new_context(locale=lang, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = await tab(phone, bot.origin)
     await within(page)
     await page.say(f"example.test {ACCOUNT}")
@@ -175,11 +214,11 @@ async def within(page: Tab) -> None:
     assert await page.page.evaluate(out) == []
 
 
-async def test_colours_can_be_told_apart(bot: BotProcess, context: BrowserContext) -> None:
+async def test_colours_can_be_told_apart(bot: BotProcess, browser: Browser) -> None:
     """Text and its ground differ by 4.5 to 1 (WCAG 2.2, 1.4.3), in light and dark."""
-    assert context.browser
-    for scheme in ("light", "dark"):
-        seen = await context.browser.new_context(locale="en-GB", color_scheme=scheme)
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        seen = await browser.new_context(locale="en-GB", color_scheme=scheme)
         page = await tab(seen, bot.origin)
         await with_offer(page)
         await page.message("report:1")
@@ -242,14 +281,14 @@ async def test_what_a_person_types_is_shown_as_text(page: Tab) -> None:
     assert await page.page.title() != "hit"
 
 
-async def test_a_secret_in_the_talk_is_not_shown(page: Tab, sound: World, bot: BotProcess) -> None:
-    await with_offer(page)
-    await page.message("report:1")
-    await page.say("Tr0ub4dor-and-3")
-    await page.message("pasted")
-    assert "Tr0ub4dor" not in await page.page.content()
-    await bot.end()
-    written = b"".join(path.read_bytes() for path in sound.folder.glob("store.db*")) + bot.log.read_bytes()
+async def test_a_secret_in_the_talk_is_not_shown(mortal_page: Tab, mortal: BotProcess) -> None:
+    await with_offer(mortal_page)
+    await mortal_page.message("report:1")
+    await mortal_page.say("Tr0ub4dor-and-3")
+    await mortal_page.message("pasted")
+    assert "Tr0ub4dor" not in await mortal_page.page.content()
+    await mortal.end()
+    written = b"".join(path.read_bytes() for path in mortal.folder.glob("store.db*")) + mortal.log.read_bytes()
     assert b"Tr0ub4dor" not in written
 
 
@@ -291,7 +330,9 @@ async def test_the_language_is_chosen_on_the_page(page: Tab) -> None:
     await expect(page.page.get_by_role("button", name="新しいケース")).to_be_visible()
 
 
-async def test_the_secret_page_works_without_scripts(bot: BotProcess, context: BrowserContext) -> None:
+async def test_the_secret_page_works_without_scripts(
+    bot: BotProcess, context: BrowserContext, browser: Browser
+) -> None:
     page = await tab(context, bot.origin)
     await with_offer(page)
     await page.message("report:1")
@@ -301,8 +342,7 @@ async def test_the_secret_page_works_without_scripts(bot: BotProcess, context: B
         body: JSON.stringify({id: "test-00000001", case: one})})).json()).address""",
         case,
     )
-    assert context.browser
-    plain = await context.browser.new_context(java_script_enabled=False, locale="en-GB")
+    plain = await browser.new_context(java_script_enabled=False, locale="en-GB")
     sheet = await plain.new_page()
     await sheet.goto(bot.origin + address)
     await sheet.get_by_label("Password").fill(SECRET)
@@ -313,7 +353,9 @@ async def test_the_secret_page_works_without_scripts(bot: BotProcess, context: B
     assert "up to and including the log-in" in await page.message("report:2")
 
 
-async def test_the_report_page_opens_for_its_person_alone(page: Tab, bot: BotProcess, context: BrowserContext) -> None:
+async def test_the_report_page_opens_for_its_person_alone(
+    page: Tab, bot: BotProcess, context: BrowserContext, browser: Browser
+) -> None:
     await page.say("example.test")
     await page.message("report:1")
     async with context.expect_page() as opened:
@@ -327,16 +369,15 @@ async def test_the_report_page_opens_for_its_person_alone(page: Tab, bot: BotPro
     assert await report.evaluate("getComputedStyle(document.querySelector('.bar')).fill") != "rgb(0, 0, 0)", (
         "the style applies"
     )
-    assert context.browser
-    stranger = await context.browser.new_context()
+    stranger = await browser.new_context()
     answer = await (await stranger.new_page()).goto(report.url)
     assert answer is not None
     assert answer.status == 404
 
 
-async def test_it_stops_at_once_with_pages_open(page: Tab, bot: BotProcess) -> None:
-    await page.say("help")
-    await page.message("help")
+async def test_it_stops_at_once_with_pages_open(mortal_page: Tab, mortal: BotProcess) -> None:
+    await mortal_page.say("help")
+    await mortal_page.message("help")
     begun = asyncio.get_running_loop().time()
-    assert await bot.end() == 0
+    assert await mortal.end() == 0
     assert asyncio.get_running_loop().time() - begun < 4

@@ -323,3 +323,26 @@ async def test_a_report_comes_with_a_link_that_the_store_cannot_open(
         assert not await here.store.report_for(CASE.id, key[:-1])
         await here.talk.settle()
         assert key.encode() not in stored()
+
+
+async def test_an_offer_that_failed_to_arrive_at_first_lives_on(
+    sound: World, office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_FIRST_PAUSE", 0.001)
+    async with office(grace=0) as here:
+        await here.say("example.test", "e1")
+        await reported(here)
+        await here.talk.settle()
+        here.desk.fail = 1
+        await here.say(ACCOUNT, "e2")
+        _, offer = await here.desk.begins("offer")
+        await here.talk.settle()
+        assert [row.effect["type"] for row in await here.store.open_effects()] == ["OfferSecret"]
+        assert await here.talk.take_secret(token_of(offer), Secret(SECRET))
+
+
+async def test_a_new_case_never_takes_the_id_of_another_persons(office: Open) -> None:
+    async with office() as here:
+        await here.say("help", "e1")
+        with pytest.raises(ValueError, match="somebody else"):
+            await here.say("help", "e2", replace(CASE, person="desk:jiro"))

@@ -1,8 +1,8 @@
 """The domain's own records, and discovery of its mail servers: everything is asked at once, and the best answer wins.
 
-Order of trust: the provider directory (by domain, then by MX), SRV (RFC 6186, RFC 8314), autoconfig of the domain and of
-the MX's domain, the public autoconfig database, well-known names. Well-known names are tried, not believed: they win at
-once only where the server proves its name by a strict handshake, and then its connection is the one that goes on.
+Order of trust: the provider directory (by domain, then by MX), SRV (RFC 6186, RFC 8314), autoconfig of the domain and
+of the MX's domain, the public autoconfig database, well-known names. Those are tried, not believed: they win at once
+only where the server proves its name by a strict handshake, and then its connection is the one that goes on.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ async def _by_srv(net: Net, domain: str, service: Service) -> Endpoint | None:
 async def _by_trying(
     net: Net, wanted: Wanted, facts: DomainFacts, endpoints: dict[Service, Endpoint], sources: dict[Service, str]
 ) -> None:
-    """Files on the web and well-known names side by side. A proven name wins at once; an unproven one only over nothing."""
+    """Files on the web and well-known names side by side. A proven name wins; an unproven one only over nothing."""
     left = tuple(service for service in wanted.services if service not in endpoints)
     pages = asyncio.create_task(_by_pages(net, wanted, facts))
     guesses = {service: asyncio.create_task(_guess(net, wanted.domain, service, facts.mx.records)) for service in left}
@@ -160,7 +160,7 @@ def _registered(host: str) -> str | None:
 async def _guess(net: Net, domain: str, service: Service, mx: Sequence[str]) -> tuple[Endpoint | None, bool]:
     """A server under a well-known name, and whether it proved its name. The first guess that proves itself wins."""
     hosts = [f"{name}.{domain}" for name in _NAMES[service]]
-    hosts += [host for host in mx[:1] if host not in (".", *hosts)]
+    hosts += [host for host in mx[:1] if is_host(host) and host not in hosts]
     hosts.append(domain)
     for host in hosts:
         net.questions.expect(host)
@@ -202,7 +202,7 @@ async def _race(net: Net, service: Service, candidates: Sequence[Endpoint], reac
 
 
 async def _prove(net: Net, service: Service, where: Endpoint) -> tuple[bool, bool]:
-    """Whether a server answers there, and whether it is sure to be the right one: implicit TLS with a strict handshake."""
+    """Whether a server answers there, and whether it is surely the right one: implicit TLS, a strict handshake."""
     line = net.line(service, where)
     if not (await line.resolve()).public:
         return False, False

@@ -41,7 +41,7 @@ def is_host(name: str) -> bool:
 
 
 def autoconfig_urls(domain: str) -> tuple[str, ...]:
-    """Where a domain publishes its file, best first. Plain http comes last: many hosts have no certificate for the name."""
+    """Where a domain publishes its file, best first; plain http last: many hosts have no certificate for it."""
     query = f"?emailaddress=postmaster%40{domain}"
     return (
         f"https://autoconfig.{domain}/mail/config-v1.1.xml{query}",

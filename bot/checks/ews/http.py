@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one line that is kept alive, since NTLM authenticates the connection. h11 reads and writes the messages."""
+"""HTTP/1.1 by h11 over one line that is kept alive, since NTLM authenticates the connection."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,6 +14,10 @@ from bot.core.model import ConnectFacts, DnsFacts, Endpoint, Fault, TlsFacts
 
 MAX_BODY = 256 * 1024
 USER_AGENT = "migcheck"
+_LOOK = 0.005
+"""Seconds for which a kept connection is looked at."""
+_AS_LONG_AS_ALLOWED = 3600.0
+"""Seconds; the limit for the whole answer, which stands around, is shorter."""
 Broken = DnsFacts | ConnectFacts | TlsFacts | Fault
 
 
@@ -35,9 +39,26 @@ class Talk:
         return self.line.stream
 
     async def ready(self) -> None:
-        """See that there is a connection to ask over. Raises network errors, and Malformed where it cannot be had."""
-        if self.kept:
-            return
+        """See that there is a connection to ask over, so that a secret is not sent into one that has ended meanwhile.
+
+        Raises network errors.
+        """
+        if not await self.alive():
+            await self._reopen()
+
+    async def alive(self) -> bool:
+        """Whether the last answer's connection is still there: looked at for a moment, as some end it silently."""
+        if not self.kept:
+            return False
+        stream = self.stream
+        if stream.filling is None:  # the next read takes its outcome
+            stream.filling = asyncio.create_task(stream.fill(self.line.net.timeouts.reply))
+        done, _ = await asyncio.wait([stream.filling], timeout=_LOOK)
+        for reading in done:
+            reading.exception()
+        return not done  # an end, or words that nobody asked for
+
+    async def _reopen(self) -> None:
         fresh = _again(self.line)
         broken = await open_line(fresh)
         if broken is not None:
@@ -52,7 +73,8 @@ class Talk:
         self, url: str, headers: Sequence[tuple[str, str]] = (), body: bytes = b"", method: str = "POST"
     ) -> Answer:
         """One request and its answer, within the time limit for replies. Raises network errors and Malformed."""
-        await self.ready()
+        if not self.kept:
+            await self._reopen()
         http = self._http
         assert http is not None
         self._http = None  # until the answer is read to its end
@@ -129,10 +151,6 @@ async def _feed(http: h11.Connection, stream: Stream, *, heard: bool) -> bool:
         raise Malformed(f"no HTTP: {printable(data, 200)}")
     http.receive_data(data)
     return True
-
-
-_AS_LONG_AS_ALLOWED = 3600.0
-"""Seconds; the limit for the whole answer, which stands around, is shorter."""
 
 
 async def open_line(line: Line) -> Broken | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.checks.ews.wire import is_login_address
 from bot.checks.judging import Setting
 from bot.checks.link import judge as link_judge
 from bot.checks.words import understand
@@ -13,7 +14,7 @@ from bot.core.model import ConnectFacts, DnsFacts, Endpoint, Fault, Finding
 from bot.core.web import DomainNames, EwsReply, HttpFacts
 
 _TAKING_PASSWORDS = frozenset({"NTLM", "Negotiate", "Basic"})
-_OK, _MULTIPLE, _BAD_REQUEST, _SERVER_ERROR = 200, 300, 400, 500
+_SERVER_ERROR = 500
 _STATUS = {
     403: "ews.forbidden",
     404: "ews.not_found",
@@ -21,7 +22,6 @@ _STATUS = {
     410: "ews.not_found",
     429: "login.rate_limited",
     440: "ews.form_login",  # IIS: the log-in of a form has timed out
-    451: "ews.redirected",
     456: "login.web_login_required",  # Exchange Online and Outlook.com: blocked until a log-in on the web
     457: "login.password_expired",
 }
@@ -61,7 +61,11 @@ _WINDOWS = {
     "0x80070530": "login.blocked_by_policy",  # not at this hour
     "0x80070531": "login.blocked_by_policy",  # not from this machine
 }
-"""System error codes that IIS shows where detailed errors are on (Microsoft, "System Error Codes 1300-1699" and 1700-3999)."""
+"""System error codes, which IIS shows where detailed errors are on (Microsoft, "System Error Codes 1300-1699")."""
+
+
+_ALSO_401 = ("login.wrong_credentials", "login.username_format", "login.account_locked", "login.password_expired")
+"""What a bare 401 can mean besides, likeliest first."""
 
 
 def judge_endpoint(facts: HttpFacts | Fault, setting: Setting) -> list[Finding]:
@@ -99,15 +103,7 @@ def _page_code(status: int, page: str, location: str) -> str:
         return _STATUS[status]
     if status >= _SERVER_ERROR:
         return "ews.server_error"
-    if page == "form" or (location and _is_login(location)):
-        return "ews.form_login"
-    return "ews.not_exchange"
-
-
-def _is_login(location: str) -> bool:
-    from bot.checks.ews.wire import is_login_address  # noqa: PLC0415 - one word of it
-
-    return is_login_address(location)
+    return "ews.form_login" if page == "form" or is_login_address(location) else "ews.not_exchange"
 
 
 def _seen(facts: HttpFacts) -> dict[str, Any]:
@@ -129,7 +125,9 @@ def _moved(facts: HttpFacts, setting: Setting) -> list[Finding]:
     if not typed and not facts.redirects:
         return []
     use = facts.redirects[-1] if facts.redirects else facts.url
-    return [setting.finding("ews.redirected", typed=typed or _address(setting), use=use, redirects=list(facts.redirects))]
+    return [
+        setting.finding("ews.redirected", typed=typed or _address(setting), use=use, redirects=list(facts.redirects))
+    ]
 
 
 def _beyond(facts: HttpFacts, setting: Setting) -> list[Finding]:
@@ -195,8 +193,8 @@ def _refused(facts: EwsReply, setting: Setting) -> Finding:
         return setting.finding(_WINDOWS[facts.code], **evidence)
     account = read_logon(setting.account or "")
     if _form_cannot_work(account, facts.domain):
-        login_domain = (facts.domain.dns or facts.domain.netbios) if facts.domain else ""
-        named = form_to_type(replace_domain(account), account.mail_domain or None, login_domain)
+        login_domain = facts.domain.dns if facts.domain else ""
+        named = form_to_type(_without_login_domain(account), account.mail_domain or None, login_domain)
         return setting.finding(
             "login.username_format",
             alternatives=["login.wrong_credentials"],
@@ -204,13 +202,15 @@ def _refused(facts: EwsReply, setting: Setting) -> Finding:
             type_as=named if login_domain and named != setting.account else None,
             **evidence,
         )
-    told = understand(f"HTTP 401 Unauthorized. {facts.text}", setting, "login", facts.mechanism)
-    code = told.code if told.code.startswith("login.") and told.code != "login.unrecognised" else "login.wrong_credentials"
-    others = [other for other in told.alternatives if other != code and other.startswith(("login.", "ews."))]
+    told = understand(f"HTTP 401 Unauthorized. {facts.text}", replace(setting, provider=None), "login", facts.mechanism)
+    code = (
+        told.code if told.code.startswith("login.") and told.code != "login.unrecognised" else "login.wrong_credentials"
+    )
+    others = [other for other in _ALSO_401 if other != code]
     return setting.finding(code, confidence=round(told.confidence, 2), alternatives=others, **evidence)
 
 
-def replace_domain(account: Account) -> str:
+def _without_login_domain(account: Account) -> str:
     """The account without the log-in domain that was typed, to be put together anew."""
     return f"{account.user}@{account.mail_domain}" if account.mail_domain else account.user
 
@@ -219,7 +219,7 @@ def _form_cannot_work(account: Account, names: DomainNames | None) -> bool:
     """Whether the log-in domain that was typed, or the lack of one, does not fit what the server calls its domain."""
     if not account.login_domain and not account.mail_domain:
         return True
-    if names is None or not (names.dns or names.netbios):
+    if names is None or not names.dns:  # a machine in no domain: its names say nothing
         return False
     typed = account.login_domain or account.mail_domain
     own = {name.lower() for name in (names.dns, names.netbios, names.forest, names.computer) if name}

@@ -1,7 +1,7 @@
 """Exchange Web Services, one function a step: what answers, the log-in, and another mailbox by impersonation.
 
-Everything goes over one connection, since NTLM authenticates that and nothing else. Without a secret only an NTLM message
-of nobody is sent: its answer names the Windows domain, which people have to type where it differs from the mail domain.
+Everything goes over one connection, since NTLM authenticates that and nothing else. Without a secret only an NTLM
+message of nobody is sent: its answer names the Windows domain, which people must type where it is not the mail domain.
 """
 
 import base64
@@ -19,7 +19,7 @@ from bot.core.web import DomainNames, EwsReply, HttpFacts
 
 _REDIRECTS = 5
 _UNAUTHORISED = 401
-_TALK, _SEEN, _KNOWN = "ews talk", "ews facts", "ews connection is authenticated"
+_TALK, _SEEN, _KNOWN = "ews talk", "ews facts", "ews scheme of the connection"
 HELD_BACK = "no secret"
 """In a line's memory: the step because of which no secret goes to where a redirect led."""
 
@@ -28,6 +28,7 @@ async def find_endpoint(line: Line) -> HttpFacts:
     """What answers to a request without credentials, after redirects through the network guard."""
     talk, url, sent_to = Talk(line), line.endpoint.url, list[str]()
     while True:
+        await talk.ready()
         answer = await talk.ask(url, body=wire.get_folder())
         target = _secure(wire.leads_to(answer))
         facts = _facts(answer, sent_to, target)
@@ -56,7 +57,7 @@ def _secure(target: str) -> str:
 
 
 async def _go(talk: Talk, target: str) -> tuple[Talk, object]:
-    """The talk with where a redirect leads, and what kept it from being had. Raises Malformed for what is not gone to."""
+    """The talk with where a redirect leads, and what kept it from being had. Malformed where it is not followed."""
     line, net = talk.line, talk.line.net
     other = line_to(net, target)
     if (other.endpoint.host, other.endpoint.port) == (line.endpoint.host, line.endpoint.port):
@@ -101,15 +102,16 @@ async def _ask_for_names(talk: Talk, url: str, facts: HttpFacts) -> HttpFacts:
             continue
         value = f"{scheme} {base64.b64encode(wire.ntlm_negotiate()).decode()}"
         try:
+            await talk.ready()
             answer = await talk.ask(url, [("Authorization", value)])
         except (*NETWORK_ERRORS, Malformed):
             deaf.append(scheme)
             continue
         names = wire.read_names(wire.token_in(answer, scheme) or b"")
-        if names is not None:
-            exchange = facts.exchange or wire.of_exchange(answer)
-            return replace(facts, domain=names, deaf=tuple(deaf), exchange=exchange)
-        deaf.append(scheme)
+        if names is not None and await talk.alive():
+            return replace(facts, domain=names, deaf=tuple(deaf))
+        facts = replace(facts, domain=names or facts.domain)
+        deaf.append(scheme)  # a connection that ends with the challenge is of no use either
     return replace(facts, deaf=tuple(deaf))
 
 
@@ -121,10 +123,11 @@ async def log_in(line: Line, account: str, secret: Secret) -> EwsReply:
 async def impersonate(line: Line, account: str, secret: Secret, mailbox: str) -> EwsReply:
     """GetFolder on another mailbox, as the account that was logged in before."""
     talk: Talk = line.memory[_TALK]
-    if line.memory.get(_KNOWN) is talk.stream and talk.kept:
+    stream, scheme = line.memory.get(_KNOWN, (None, ""))
+    if stream is talk.stream and await talk.alive():
         answer = await talk.ask(line.memory[_SEEN].url, _anchor(mailbox), wire.get_folder(mailbox))
         if answer.status != _UNAUTHORISED:
-            return _reply(answer, line.memory[_SEEN], "NTLM", mailbox, None)
+            return _reply(answer, line.memory[_SEEN], scheme, mailbox, None)
     return await _open(line, account, secret, mailbox)
 
 
@@ -139,7 +142,8 @@ async def _open(line: Line, account: str, secret: Secret, mailbox: str | None) -
         by = _by_basic if scheme == "Basic" else _by_ntlm
         reply = await by(talk, facts, scheme, httpauth.Login(name, secret), mailbox)
         if reply is not None:
-            line.memory[_KNOWN] = talk.stream if scheme != "Basic" and reply.accepted else None
+            if scheme != "Basic" and reply.accepted:
+                line.memory[_KNOWN] = talk.stream, scheme
             return reply
     return EwsReply(_UNAUTHORISED, False, "", offered=facts.schemes, attempts=0, refused_mechanism=True)
 
@@ -155,13 +159,13 @@ async def _by_basic(
 async def _by_ntlm(
     talk: Talk, facts: HttpFacts, scheme: str, login: httpauth.Login, mailbox: str | None
 ) -> EwsReply | None:
-    """The three messages of NTLM (MS-NTHT, 3.1). None where the scheme is not taken after all: nothing secret was sent."""
+    """The three messages of NTLM (MS-NTHT, 3.1). None where it is not taken after all; nothing secret was sent then."""
     ntlm = httpauth.Ntlm(scheme, login, talk.stream, talk.line.endpoint.host)
     first = await talk.ask(facts.url, [("Authorization", ntlm.begin())])
     challenge = wire.token_in(first, scheme)
     if first.status != _UNAUTHORISED:
         return replace(_reply(first, facts, scheme, mailbox, None), attempts=0)
-    if challenge is None or not talk.kept:
+    if challenge is None or not await talk.alive():
         return None
     try:
         value = ntlm.answer(challenge)

@@ -1,4 +1,4 @@
-"""EWS in words: SOAP requests and answers, what kind of page came, and what an NTLM challenge tells. No network here."""
+"""EWS in words: SOAP requests and answers, kinds of pages, and what an NTLM challenge tells. No network here."""
 
 import base64
 import binascii
@@ -73,7 +73,7 @@ _IMPERSONATION = (
 
 
 def get_folder(mailbox: str | None = None) -> bytes:
-    """GetFolder for the inbox: the account's own, or that of a mailbox by impersonation. Every Exchange takes this form.
+    """GetFolder for the inbox: the account's own, or that of a mailbox by impersonation. Any Exchange takes this form.
 
     Microsoft: "GetFolder operation", "Impersonation and EWS in Exchange".
     """
@@ -82,7 +82,7 @@ def get_folder(mailbox: str | None = None) -> bytes:
 
 
 def ntlm_negotiate() -> bytes:
-    """The first NTLM message, of nobody (MS-NLMP, 2.2.1.1). It carries no name and no secret; the answer names the domain."""
+    """The first NTLM message, of nobody (MS-NLMP, 2.2.1.1): no name and no secret. The answer names the domain."""
     nothing = struct.pack("<HHI", 0, 0, 40)
     return (
         _NTLM_MAGIC
@@ -97,14 +97,13 @@ def ntlm_negotiate() -> bytes:
 
 
 def telling(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The headers that a support engineer asks for; tokens in them are left out."""
+    """The headers that a support engineer asks for, repeated ones in one; tokens in them are left out."""
+    found: dict[str, list[str]] = {}
+    for name, value in headers:
+        if name in _TELLING:
+            found.setdefault(name, []).append(_without_token(value) if name == "www-authenticate" else value)
     return tuple(
-        (
-            name,
-            _without_token(value) if name == "www-authenticate" else printable(value.encode("latin-1", "replace"), 300),
-        )
-        for name, value in headers
-        if name in _TELLING
+        (name, printable(", ".join(values).encode("latin-1", "replace"), 300)) for name, values in found.items()
     )
 
 

@@ -67,7 +67,7 @@ def _stream(line: Line) -> Stream:
 
 async def greet(line: Line) -> Greeting:
     greeting = await _greeting(_stream(line), line.net.timeouts.reply)
-    line.memory["capabilities"] = greeting.capabilities
+    line.memory |= {"capabilities": greeting.capabilities, "preauth": greeting.preauth}
     line.prelude = _prelude
     return greeting
 
@@ -133,6 +133,8 @@ async def capabilities(line: Line) -> Capabilities:
 async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     """One log-in with the strongest mechanism; another one only where the server does not take the first."""
     words: tuple[str, ...] = line.memory["capabilities"]
+    if line.memory["preauth"]:  # logged in by address or certificate: LOGIN is no command then (RFC 9051, 7.1.4)
+        return LoginReply(True, "PREAUTH", "", 0)
     offered = tuple(word.removeprefix("AUTH=") for word in words if word.startswith("AUTH="))
     refused: list[str] = []
     said = ""

@@ -1,4 +1,4 @@
-"""Certificates in DER to facts, with `cryptography`. What cannot be parsed is left out: the verdict is OpenSSL's anyway."""
+"""Certificates in DER to facts, with `cryptography`. What cannot be parsed is left out: the verdict is OpenSSL's."""
 
 import functools
 import hashlib
@@ -13,7 +13,10 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID
 
 from bot.core.model import CertificateFacts
 
-_PARSE_ERRORS = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm)
+_PARSE_ERRORS = (
+    ValueError, TypeError, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+    UnsupportedAlgorithm,
+)  # fmt: skip
 _MOST = 20
 
 
@@ -23,7 +26,10 @@ def load(der: bytes) -> x509.Certificate | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            return x509.load_der_x509_certificate(der)
+            certificate = x509.load_der_x509_certificate(der)
+            # Parts are read when they are first asked for: what is broken shall show here.
+            _ = (certificate.subject, certificate.issuer, certificate.extensions, certificate.signature_algorithm_oid)
+            return certificate
     except _PARSE_ERRORS:
         return None
 

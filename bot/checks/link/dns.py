@@ -96,8 +96,7 @@ class Resolver:
 
     async def _ask_one(self, server: Nameserver, query: Query, patience: float, left: float) -> Reply:
         channel = self._channel(server)
-        async with asyncio.timeout(patience):
-            reply = await channel.ask(query)
+        reply = await channel.ask(query, patience)
         if reply.truncated:
             async with asyncio.timeout(left):
                 return await _ask_over_tcp(server, query)
@@ -133,15 +132,19 @@ class _Channel:
             raise
         self._loop.add_reader(self._sock, self._readable)
 
-    async def ask(self, query: Query) -> Reply:
+    async def ask(self, query: Query, patience: float) -> Reply:
+        """Raises TimeoutError, OSError."""
         while (number := secrets.randbits(16)) in self.waiting:
             pass
         future: asyncio.Future[Reply] = self._loop.create_future()
         self.waiting[number] = (query, future)
+        # A timer of its own: a dozen questions a check, and asyncio.timeout costs as much as all the rest of one.
+        timer = self._loop.call_later(patience, _give_up, future)
         try:
             self._sock.send(query.wire(number))
             return await future
         finally:
+            timer.cancel()
             self.waiting.pop(number, None)
 
     def _readable(self) -> None:
@@ -173,6 +176,11 @@ class _Channel:
         self._loop.remove_reader(self._sock)
         self._sock.close()
         self._fail(ConnectionAbortedError())
+
+
+def _give_up(future: "asyncio.Future[Reply]") -> None:
+    if not future.done():
+        future.set_exception(TimeoutError())
 
 
 async def _ask_over_tcp(server: Nameserver, query: Query) -> Reply:
@@ -219,12 +227,12 @@ class Questions:
     policy: NetworkPolicy
     _asked: dict[tuple[str, str], asyncio.Task[Answer]]
 
-    def ask(self, name: str, kind: str) -> "asyncio.Task[Answer]":
-        """Begin to ask, at once; await the task for the answer."""
+    def ask(self, name: str, kind: str) -> "asyncio.Future[Answer]":
+        """Begin to ask, at once; await the answer. Whoever stops waiting does not stop the others."""
         key = (name, kind)
         if key not in self._asked:
             self._asked[key] = asyncio.create_task(self.resolver.ask(name, kind))
-        return self._asked[key]
+        return asyncio.shield(self._asked[key])
 
     def expect(self, host: str) -> None:
         """Ask for a host's addresses now, since they will probably be wanted."""

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextlib
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import h11
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from bot.checks.link import certificates
@@ -109,7 +112,7 @@ async def _request(stream: Stream, url: str, timeout: float) -> tuple[Page, str 
 
 
 async def fetch_issuers(net: Net, sent: Sequence[bytes]) -> list[bytes]:
-    """The certificates between the top of what was sent and a root, as far as their addresses lead (RFC 5280, 4.2.2.1)."""
+    """Certificates between the top of what was sent and a root, as far as addresses lead (RFC 5280, 4.2.2.1)."""
     known, added = list(sent), []
     for _ in range(_HOPS):
         top = certificates.top_of(known)
@@ -136,10 +139,8 @@ def _certificates(body: bytes) -> list[bytes]:
     """One certificate in DER or PEM, or those of a PKCS #7 bundle."""
     if certificates.load(body) is not None:
         return [body]
-    with contextlib.suppress(ValueError):
-        from cryptography import x509  # noqa: PLC0415
-
-        return [c.public_bytes(Encoding.DER) for c in x509.load_pem_x509_certificates(body)]
-    with contextlib.suppress(ValueError):
-        return [c.public_bytes(Encoding.DER) for c in pkcs7.load_der_pkcs7_certificates(body)]
+    for read in (x509.load_pem_x509_certificates, pkcs7.load_der_pkcs7_certificates):
+        with contextlib.suppress(ValueError, UnsupportedAlgorithm), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return [certificate.public_bytes(Encoding.DER) for certificate in read(body)]
     return []

@@ -1,5 +1,6 @@
 """Facts of DNS, TCP and TLS to findings."""
 
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -181,11 +182,11 @@ def _warnings(facts: TlsFacts, setting: Setting) -> list[Finding]:
 
 
 def _disorder(chain: tuple[CertificateFacts, ...]) -> str:
-    """What is wrong with the order: each certificate should issue the one before it (RFC 8446, 4.4.2). A root is no fault."""
+    """What is wrong: each certificate should issue the one before it (RFC 8446, 4.4.2). A root is no fault."""
     fingerprints = [certificate.fingerprint for certificate in chain]
     if len(set(fingerprints)) < len(fingerprints):
         return "duplicate"
-    for child, parent in zip(chain, chain[1:], strict=False):
+    for child, parent in itertools.pairwise(chain):
         if child.issuer != parent.subject:
             known = {certificate.subject for certificate in chain}
             return "out of order" if child.issuer in known and child.issuer != child.subject else "extra certificate"

@@ -20,7 +20,7 @@ Prelude = Callable[[Stream, float], Awaitable[object]]
 """Brings a fresh plain stream to where TLS begins; for the second handshake of STARTTLS."""
 
 _ALERT_TIME = 1.0
-"""Seconds in which a server that wants a client certificate under TLS 1.3 says so, after the handshake (RFC 8446, 4.4)."""
+"""Seconds in which a server that wants a client certificate says so after a TLS 1.3 handshake (RFC 8446, 4.4)."""
 _WATCH = 0.3
 """Seconds for which a second connection is watched for a hang-up that comes of itself."""
 _CHAIN_UNKNOWN = (20, 21)
@@ -50,7 +50,7 @@ class Net:
         """The line to an endpoint: one for a check, so that what discovery opened goes on in the steps."""
         key = (service, endpoint)
         if key not in self.lines:
-            self.lines[key] = Line(self, endpoint, greets=True)
+            self.lines[key] = Line(self, endpoint, greets=service != "ews")
         return self.lines[key]
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Line:
         return fault_of(error, "handshake") if isinstance(error, ssl.SSLError) else None
 
     async def _evidence(self, facts: TlsFacts) -> TlsFacts:
-        """What a second connection without demands shows; only looked at after a failure, and no secret goes over it."""
+        """What a second connection without demands shows, after a failure only; no secret goes over it."""
         if facts.fault is not None and facts.fault.kind in ("malformed", "timeout"):
             return facts
         if facts.fault is not None and await self._was_dropped(facts.fault):
@@ -156,7 +156,7 @@ class Line:
         return facts
 
     async def _was_dropped(self, fault: Fault) -> bool:
-        """Whether a server that answered nothing hangs up on a client that sends nothing, too: no matter of TLS then."""
+        """Whether a server that answered nothing hangs up on a silent client, too: no matter of TLS then."""
         silent = fault.kind in ("closed", "reset") and fault.after == "handshake"
         if not silent or self.endpoint.security != "tls":
             return False

@@ -168,7 +168,7 @@ def _asks_for_certificate(data: bytes) -> bool:
 
 
 def _is_tls(first: bytes) -> bool:
-    """Whether the bytes begin like a TLS record (RFC 8446, 5.1): alert, handshake or change_cipher_spec, version 3.x."""
+    """Whether the bytes begin like a TLS record (RFC 8446, 5.1): alert, handshake, change_cipher_spec; 3.x."""
     return first[0] in (20, 21, 22) and (len(first) < 2 or first[1] == 3)  # noqa: PLR2004
 
 
@@ -179,7 +179,7 @@ def _is_text(data: bytes) -> bool:
 
 
 async def look(sock: socket.socket, host: str, timeout: float) -> tuple[str | None, str | None, list[bytes]]:
-    """A handshake without demands: version and cipher that were agreed on, and the chain as sent. Sends nothing else."""
+    """A handshake without demands: version, cipher and the chain as sent. Sends nothing else."""
     shake = _Handshake(sock, tolerant_context(), host)
     try:
         await shake.run(timeout)

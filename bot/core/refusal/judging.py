@@ -5,7 +5,6 @@ answer; what is known besides the words (the provider, the mechanism, the accoun
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bot.core.refusal.matching import find_matches, find_places
@@ -25,9 +24,11 @@ _EWS_WORDS = ("ews", "exchange.asmx", "autodiscover", "soap", "remote server ret
 _MOST_ALTERNATIVES = 5
 _SUPPORT = 0.15  # how much a second piece of evidence for a code counts
 _TOLD_BY_A_FAILURE = 0.7  # evidence as heavy as this overrules a success line
+_GENERIC = 0.6  # evidence lighter than this is a reply code, or a single word
 _LIKE_ENOUGH = 0.45  # likeness below this is chance
 _SAID_ENOUGH = 0.7  # evidence of the server's own words as heavy as this needs no other
 _OF_THE_WAY = ("connect.", "dns.", "tls.", "greeting.", "login.connection_closed", "login.timeout")
+_OF_THE_IDENTITY = ("m365.", "login.mfa", "login.token", "login.account", "login.password", "login.wrong")
 _WRAPPED = 0.85  # words that only a wrapper says count for less
 
 
@@ -44,9 +45,9 @@ def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanatio
     """What a refusal means: a pure function of the words, what is known besides, and compiled rules."""
     reading = read(text)
     if context.mechanism is None and any(words in reading.whole for words in _TOKEN_LOGINS):
-        context = replace(context, mechanism="XOAUTH2")
+        context = context._replace(mechanism="XOAUTH2")
     if context.protocol is None:
-        context = replace(context, protocol=_protocol_of(reading))
+        context = context._replace(protocol=_protocol_of(reading))
     provider = context.provider or _recognise(reading, rules)
     evidence = _weigh(reading, context, provider, rules)
     if _reports_no_failure(reading, evidence):
@@ -79,15 +80,29 @@ def _weigh(reading: Reading, context: Context, provider: str | None, rules: Mapp
     heaviest = max((one.weight for one in told), default=0.0)
     if heaviest >= _SAID_ENOUGH:
         return marks + told
-    around = list(_phrased(_unwrapped(reading.bare, rules), context, provider, rules))
-    if not around:
-        around = [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
+    around = _of_the_words_around(reading, context, provider, rules)
     if told:  # a server that answered was reached: what is said of the connection is noise
         around = [one for one in around if not one.code.startswith(_OF_THE_WAY)]
-    elif reading.aadsts:
-        around = [_lighter(one) for one in around]
+    elif reading.aadsts:  # the number decides; the words say more of the identity only
+        around = [one for one in around if one.code.startswith(_OF_THE_IDENTITY)]
     known = {one.code for one in told}
-    return marks + told + [one if not told else _lighter(one) for one in around if one.code not in known]
+    heavy = not (told or reading.aadsts or reading.said)
+    return marks + told + [one if heavy else _lighter(one) for one in around if one.code not in known]
+
+
+def _of_the_words_around(
+    reading: Reading,
+    context: Context,
+    provider: str | None,
+    rules: Mapping[str, Any],
+) -> list[_Evidence]:
+    """Of a chain of exceptions the innermost; else all words, without the names that libraries give."""
+    if reading.cause and not reading.said:
+        deepest = list(_phrased(_unwrapped(reading.cause, rules), context, provider, rules))
+        if max((one.weight for one in deepest), default=0.0) >= _GENERIC:
+            return deepest
+    bare = list(_phrased(_unwrapped(reading.bare, rules), context, provider, rules))
+    return bare or [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
 
 
 def _unwrapped(words: str, rules: Mapping[str, Any]) -> str:
@@ -150,7 +165,7 @@ def _reports_no_failure(reading: Reading, evidence: list[_Evidence]) -> bool:
     said = any(one.code == NOT_A_FAILURE for one in evidence)
     if reading.failed:  # a BYE after LOGOUT is one too
         return said and not against
-    return (said or reading.succeeded) and against < _TOLD_BY_A_FAILURE
+    return (said and against < _TOLD_BY_A_FAILURE) or (reading.succeeded and against < _GENERIC)
 
 
 def _resembling(reading: Reading, rules: Mapping[str, Any]) -> list[_Evidence]:
@@ -176,13 +191,23 @@ def _decide(
     if context.stage == "login":
         ranking = sorted(ranking, key=lambda code: not code.startswith("login."))
     rival = max((totals[code] for code in totals if code != ranking[0] and code not in leading.also), default=0.0)
-    confidence = _calibrate(leading.kind, totals[first] - 0.3 * max(0.0, rival - totals[first] + 0.15), rules)
+    confidence = _calibrate(_kind(evidence, first), totals[first], rules)
+    confidence -= _calibrate("rival", max(0.0, totals[first] - rival), rules)
     if confidence < THRESHOLD:
         ranking = [UNRECOGNISED, *ranking]
         confidence = _calibrate("unsure", 1 - confidence, rules)
     alternatives = tuple(code for code in ranking[1:] if code != ranking[0])[:_MOST_ALTERNATIVES]
     apart = _join(leading.apart, *(rules["tells"].get(code, ()) for code in ranking[:3]))
     return Explanation(ranking[0], round(confidence, 3), provider, alternatives, tuple(apart))
+
+
+def _kind(evidence: list[_Evidence], code: str) -> str:
+    """What speaks for a code: a provider's words, a code of the protocol, words, or two of them together."""
+    kinds = {one.kind for one in evidence if one.code == code}
+    marked = not kinds.isdisjoint(("response", "enhanced", "reply"))
+    if marked and not kinds.isdisjoint(("phrase", "provider")):
+        return "agreed"
+    return next((kind for kind in ("aadsts", "provider", "phrase") if kind in kinds), "mark" if marked else "similar")
 
 
 def _add_up(evidence: list[_Evidence]) -> dict[str, float]:

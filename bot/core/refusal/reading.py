@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from bot.core.refusal.voice import find_said, strip_classes
+from bot.core.refusal.voice import find_cause, find_said, strip_classes
 
 LONGEST = 6000  # characters; of longer texts the beginning and the end are read
 _HEAD = 2000
@@ -50,6 +50,7 @@ class Reading(NamedTuple):
     plain: str  # folded words of the lines that tell something
     whole: str  # folded words of all lines
     bare: str  # folded words without the names that a library gives to errors
+    cause: str  # folded words of the innermost exception of a chain
     said: str  # folded words of the server's replies, where marks tell them apart
     responses: tuple[str, ...]  # IMAP and POP response codes, lower case: authenticationfailed, sys/temp
     enhanced: tuple[str, ...]  # RFC 3463 codes: 5.7.8
@@ -75,6 +76,7 @@ def read(text: str) -> Reading:
         plain=(plain := fold(_pattern(_CONTINUATION).sub(" ", words))),
         whole=plain if words is everything else fold(everything),
         bare=plain if (bare := strip_classes(words)) == words else fold(_pattern(_CONTINUATION).sub(" ", bare)),
+        cause=fold(find_cause(words)),
         said=fold(_pattern(_CONTINUATION).sub(" ", find_said(words))),
         responses=tuple(code.lower() for code in _pattern(_RESPONSE).findall(words)),
         enhanced=tuple(dict.fromkeys(_pattern(_ENHANCED).findall(words))),
@@ -87,7 +89,10 @@ def read(text: str) -> Reading:
 
 _GOOD = frozenset({"OK", "+OK", "PREAUTH", "CAPABILITY"})
 _BAD = frozenset({"NO", "BAD", "BYE", "-ERR"})
-_STATUS = r"(?:^|(?<=[\s'\"(>:*#\[]))(\+OK|-ERR|OK|NO|BAD|BYE|PREAUTH|(?<=\* )CAPABILITY)(?=[\s\[,.:]|$)"
+_STATUS = (
+    r"(?m)(?:^|(?<=[\s'\"(>:*#\[]))(\+OK|-ERR|NO|BAD|BYE|PREAUTH|(?<=\* )CAPABILITY"
+    r"|(?:(?<=[\d*:] )|(?<=[:'\"(>])|(?<=\n)|(?<![\s\S])|(?<=\b[A-Za-z] ))OK)(?=[\s\[,.:]|$)"
+)
 _REPLY = r"(?<![\d.:/=-])([2345]\d\d)(?=[\s\-,:;.'\")\\]|$)(?!\.\d)"
 _ENHANCED = r"(?<![\d.])([245]\.\d{1,3}\.\d{1,3})(?![\d.]*\d)"
 _RESPONSE = r"\[([A-Za-z][A-Za-z/-]{3,30})(?=[\] (])"
@@ -118,7 +123,7 @@ def _telling(words: str) -> str:
 
 def fold(text: str) -> str:
     """One spelling: compatibility forms, case, accents of Latin letters, CamelCase and white space folded."""
-    parted = _pattern(r"([a-z])([A-Z][a-z])").sub(r"\1 \2", text.replace("_", " ") if "_" in text else text)
+    parted = _pattern(r"([a-z])([A-Z][a-z])").sub(r"\1 \2", _spell_out(text) if "_" in text else text)
     if not parted.isascii():
         import unicodedata  # noqa: PLC0415 - most refusals are plain ASCII
 
@@ -126,12 +131,18 @@ def fold(text: str) -> str:
     return " ".join(parted.casefold().split())
 
 
+def _spell_out(text: str) -> str:
+    """Names of constants, with their words after them: CONNECTION_REFUSED connection refused."""
+    return _pattern(r"\b[A-Z]+(?:_[A-Z]+)+\b").sub(lambda found: f"{found[0]} {found[0].replace('_', ' ')}", text)
+
+
 @lru_cache(maxsize=1)
 def _plain_letters() -> dict[int, str]:
     """Latin letters without their accents, and one kind of apostrophe, dash and ё."""
     import unicodedata  # noqa: PLC0415
 
-    table = {ord("ё"): "е", 0x2019: "'", 0x2018: "'", 0x2013: "-", 0x2014: "-", 0x201C: '"', 0x201D: '"'}
+    table = {ord("ł"): "l", ord("Ł"): "l", ord("ø"): "o", ord("Ø"): "o", ord("đ"): "d", ord("ı"): "i", ord("æ"): "ae"}
+    table |= {ord("ё"): "е", 0x2019: "'", 0x2018: "'", 0x2013: "-", 0x2014: "-", 0x201C: '"', 0x201D: '"'}
     for point in range(0xC0, 0x180):
         decomposed = unicodedata.normalize("NFD", chr(point))
         if len(decomposed) > 1:

@@ -1,13 +1,12 @@
 """The values that the reading of a refusal takes and gives."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNRECOGNISED = "login.unrecognised"
 NOT_A_FAILURE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What is known besides the words. Everything may be unknown; nothing in it is secret."""
 
     protocol: str | None = None  # imap | smtp | pop | ews | oauth
@@ -20,8 +19,7 @@ class Context:
     stage: str | None = None  # what was being done: greeting | login | mailbox | submission | ...
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """What the words mean."""
 
     code: str  # a code of findings.yaml, login.unrecognised, or none: the words report no failure

@@ -16,6 +16,7 @@ _CODES = (
 _REPLY = (
     r"(?m)(?:^|(?<=[\s:;'\"(>\[`]))"
     r"(?:[45]\d\d(?:[ -](?=[^\s\d])|[ -](?=[45]\.\d)|[,:] ?(?=b?['\"]|[45]\.\d))"  # RFC 5321 section 4.2
+    r"|334 (?=\{)"  # the challenge by which a token is refused
     r"|[45]\.\d{1,2}\.\d{1,3}[ :](?=\S)"  # RFC 3463
     r"|(?:[A-Za-z_]{0,9}\d{1,8} |\* |[a-z] )?(?:NO|BAD|BYE)(?: (?=\S)|$)"
     rf"|(?:NO|BAD), |-ERR\b|\[ ?(?:{_CODES})\b)"
@@ -28,10 +29,11 @@ _ANNOUNCED = (
     r"|服务器(?:返回|响应|应答)(?:为|信息)?|伺服器回應|サーバー?(?:から)?の応答|応答|서버 응답)"
     r"(?:\s*[:=：]\s*|\s*\(\s*|\s+(?=['\"]))[\[('\"b]{0,4}"
 )
+_CAUSED = r"nested exception is:?|[Cc]aused by:|--->|[Ii]nner ?[Ee]xception:?|The above exception was the direct cause"
 _FRAME = re.compile(r"^\s*(?:at |in |File \"|#\d|\.\.\. )")
 # Names of exceptions: what a library made of the reply
 _CLASS = r"\b(?:[A-Za-z_$][\w$]*[.\\/:]{1,2})*[A-Z]\w*?(?:Exception|Error)\b(?:\]| \(0x[0-9A-Fa-f]+\))?:?"
-_CALL = r"\b[\w$]+(?:\.[\w$<>]+){2,}(?=\s?\()|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)"
+_CALL = r"\b[\w$]+(?:\.[\w$<>]+){2,}(?=\s?\()|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)|\((?:[A-Z][a-z]+){2,}\)"
 
 
 @lru_cache(maxsize=8)
@@ -52,6 +54,14 @@ def find_said(words: str) -> str:
         said.append(words[start:end])
         done = end
     return "\n".join(said)
+
+
+def find_cause(words: str) -> str:
+    """What stands after the last "caused by" of a chain of exceptions; empty where there is none."""
+    last = None
+    for last in _pattern(_CAUSED).finditer(words):  # noqa: B007 - the last one counts
+        pass
+    return words[last.end() :] if last else ""
 
 
 def _end_of_reply(words: str, start: int) -> int:

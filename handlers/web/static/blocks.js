@@ -1,26 +1,26 @@
 // Messages as elements. Every word becomes a text node: nothing that anybody sent is ever read as markup.
 
 const MARKS = { pass: "✓", fail: "✗", warn: "!", unknown: "?", skipped: "–", running: "…" };
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g;
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const COMMAND =
   /(openssl s_client [^\n]*?<\/dev\/null|dig \+short [\w.+ -]+[\w](?: ; dig \+short [\w.+ -]+[\w])?|nslookup [\w.=-]+(?: [\w.-]+)?|nc -vz \S+ \d+|telnet \S+ \d+|Test-NetConnection \S+ -Port \d+)/;
 const MOST_FOREIGN = 1000;
 
-/** An element with attributes and children; strings become text. */
+/** An element with attributes and children; strings become text, without control and direction characters. */
 export function make(name, attributes = {}, ...children) {
   const element = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value === true) element.setAttribute(key, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  const shown = children.filter((child) => child !== null && child !== undefined);
+  element.append(...shown.map((child) => (typeof child === "string" ? child.replace(INVISIBLE, "") : child)));
   return element;
 }
 
-/** Foreign words as they may be shown: no control or direction characters, and not endless. */
+/** Foreign words are shown, but not endlessly. */
 function foreign(text, most = MOST_FOREIGN) {
-  const clean = text.replace(INVISIBLE, "");
-  return clean.length > most ? `${clean.slice(0, most)}…` : clean;
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 /** The blocks of a message. `page` gives words and takes what the person does. */
@@ -56,12 +56,7 @@ function row(name, value) {
 
 /** A paragraph in which commands can be copied. */
 function prose(text, page, attributes = {}) {
-  const paragraph = make("p", attributes);
-  for (const [place, part] of text.split(COMMAND).entries()) {
-    if (place % 2 === 0) paragraph.append(part);
-    else paragraph.append(command(part, page));
-  }
-  return paragraph;
+  return make("p", attributes, ...text.split(COMMAND).map((part, place) => (place % 2 ? command(part, page) : part)));
 }
 
 function command(text, page) {

@@ -152,7 +152,8 @@ function put(data) {
   } else {
     const after = [...messages.values()].filter((m) => m.data.id > data.id && m.element.isConnected).sort((a, b) => a.data.id - b.data.id)[0];
     log.insertBefore(element, after?.element ?? null);
-    if (data.body.data?.verdict) readFrom = element;
+    const long = element.offsetHeight > log.clientHeight * 0.7;
+    if (data.body.data?.verdict || (long && !readFrom)) readFrom = element;
   }
 }
 

@@ -104,7 +104,7 @@ def faults_of_view(view: Any) -> list[str]:
     for name in ("title", "submit", "close"):
         if name in view:
             found += _text_faults(view[name], name, "plain", 24)
-    if len(view.get("private_metadata", "")) > 3000:  # noqa: PLR2004
+    if len(view.get("private_metadata", "")) > 3000:
         found.append("private_metadata is too long")
     if any(block.get("type") == "input" for block in view.get("blocks", [])) and modal and "submit" not in view:
         found.append("submit is needed where there is an input")

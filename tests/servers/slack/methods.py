@@ -6,20 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.servers.slack.kit import faults_of_blocks, faults_of_view
-from tests.servers.slack.state import Grant, Posted, Workspace, fresh_token
+from tests.servers.slack.state import Grant, Posted, Refused, Workspace, fresh_token
 
 if TYPE_CHECKING:
     from tests.servers.slack.server import FakeSlack
 
 Args = dict[str, Any]
-
-
-class Refused(Exception):  # noqa: N818
-    """The call is refused with this error word."""
-
-    def __init__(self, error: str, **more: Any) -> None:
-        super().__init__(error)
-        self.error, self.more = error, more
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,7 +313,7 @@ def oauth_access(ask: Ask) -> Mapping[str, Any]:
 _POST = ("text", "blocks", "thread_ts", "metadata", "unfurl_links", "unfurl_media", "parse", "mrkdwn", "link_names")
 METHODS: Mapping[str, Method] = {
     "chat.postMessage": Method(post_message, "chat:write", ("channel",), _POST),
-    "chat.postEphemeral": Method(post_ephemeral, "chat:write", ("channel", "user"), _POST[:3] + ("parse", "link_names")),
+    "chat.postEphemeral": Method(post_ephemeral, "chat:write", ("channel", "user"), (*_POST[:3], "parse", "link_names")),
     "chat.update": Method(update, "chat:write", ("channel", "ts"), ("text", "blocks", "metadata", "parse", "link_names")),
     "chat.delete": Method(delete, "chat:write", ("channel", "ts")),
     "chat.getPermalink": Method(permalink, None, ("channel", "message_ts")),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from tests.servers.slack.kit import actions_of
 from tests.servers.slack.state import Posted, Response, Workspace
 
 if TYPE_CHECKING:
@@ -127,8 +128,6 @@ class Person:
         return await self._action(found, more, value, option, key)
 
     async def presses_home(self, action: str, *, option: str | None = None) -> Ack:
-        from tests.servers.slack.kit import actions_of
-
         home = self.team.homes[self.id]
         found = next(a for a in actions_of(home["blocks"]) if a["action_id"] == f"migcheck.{action}")
         return await self._action(

@@ -147,7 +147,9 @@ class FakeSlack:
         await self.tell()
         if scripted is not None and scripted.after_effect:
             return _scripted(request, scripted)
-        return web.json_response(answer)
+        granted = self.grants.get(token)
+        headers = {"x-oauth-scopes": ",".join(sorted(granted.scopes))} if granted else {}
+        return web.json_response(answer, headers=headers)
 
     def _answer(self, name: str, token: str, args: dict[str, Any]) -> dict[str, Any]:
         try:

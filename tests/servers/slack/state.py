@@ -9,8 +9,16 @@ from tests.servers.slack.kit import actions_of, words_of
 
 ALL_SCOPES = (
     "commands", "chat:write", "app_mentions:read", "im:history", "users:read", "users:read.email", "assistant:write",
-    "channels:read", "groups:read",
+    "channels:read", "groups:read", "im:write",
 )  # fmt: skip
+
+
+class Refused(Exception):  # noqa: N818
+    """A call is refused with this error word."""
+
+    def __init__(self, error: str, **more: Any) -> None:
+        super().__init__(error)
+        self.error, self.more = error, more
 
 
 @dataclass(frozen=True, slots=True)

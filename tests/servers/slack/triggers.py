@@ -3,6 +3,8 @@
 import secrets
 import time
 
+from tests.servers.slack.state import Refused
+
 
 class Triggers:
     def __init__(self) -> None:
@@ -15,8 +17,6 @@ class Triggers:
 
     def use(self, name: str) -> str:
         """Who pressed; raises Refused for one that is used, unknown or too old."""
-        from tests.servers.slack.methods import Refused
-
         user, until = self._open.pop(name, ("", 0.0))
         if not user:
             raise Refused("invalid_trigger")

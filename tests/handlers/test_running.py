@@ -1,0 +1,81 @@
+"""`run`: how it starts, what it prints, how it ends."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.handlers.process import BotProcess, running
+from tests.servers.world import World
+
+
+async def run(world: World, *arguments: str, **settings: str) -> tuple[int, str]:
+    """A start that does not succeed: exit status and words."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "bot", "run", *arguments),
+        env={**os.environ, **world.environment, **settings},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, words = await asyncio.wait_for(process.communicate(), 20)
+    return process.returncode or 0, words.decode()
+
+
+async def test_it_prints_one_line_and_stops_when_told(world: World, tmp_path: Path) -> None:
+    async with running(world, tmp_path) as bot, aiohttp.ClientSession() as session:
+        assert (await session.get(f"{bot.origin}/readyz")).status == 200
+        (line,) = bot.log.read_text().splitlines()
+        assert f"{bot.origin}/" in line
+        assert await bot.end(signal.SIGTERM) == 0
+        assert bot.log.read_text().splitlines() == [line]
+
+
+async def test_a_port_in_use(world: World, tmp_path: Path) -> None:
+    async with running(world, tmp_path) as bot:
+        status, words = await run(world, MIGCHECK_WEB__LISTEN=bot.address)
+    assert status == 2
+    assert "in use" in words
+    assert "Traceback" not in words
+
+
+async def test_a_store_that_cannot_be_opened(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    status, words = await run(
+        world, MIGCHECK_WEB__LISTEN="127.0.0.1:0", MIGCHECK_STORE__URL=f"sqlite:///{tmp_path}/file/store.db"
+    )
+    assert status == 2
+    assert "store" in words
+    assert "Traceback" not in words
+
+
+async def test_a_chat_page_for_everybody_without_a_token(world: World) -> None:
+    status, words = await run(world, MIGCHECK_WEB__LISTEN="0.0.0.0:0", MIGCHECK_WEB__CHAT="true")
+    assert status == 2
+    assert "chat_token" in words
+
+
+@pytest.mark.parametrize("form", ["console", "json"])
+async def test_no_token_reaches_the_log(world: World, tmp_path: Path, form: str) -> None:
+    token = "q3mX_9-aBcDeFgHiJkLmNo"
+    settings = {"MIGCHECK_LOG__LEVEL": "DEBUG", "MIGCHECK_LOG__FORMAT": form}
+    async with running(world, tmp_path, **settings) as bot, aiohttp.ClientSession() as session:
+        for path in (f"/s/{token}", f"/r/K7QF-2M?k={token}", f"/%s/{token}"):
+            await session.get(bot.origin + path)
+            await session.post(bot.origin + path, data={"secret": token})
+        await _garbage(bot, token)
+        await bot.end()
+        assert token not in bot.log.read_text()
+
+
+async def _garbage(bot: BotProcess, token: str) -> None:
+    """A request that no server can read."""
+    host, _, port = bot.address.partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"POST /s/{token} HTTP/9.9\r\nHost {token}\r\n\r\n".encode())
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,7 @@ def _pinned(core: int, command: list[str]) -> list[str]:
 
 def _settings(folder: Path) -> dict[str, str]:
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "MIGCHECK_NETWORK__NAMESERVERS": json.dumps([f"{NAMES}:53535"]),
         "MIGCHECK_NETWORK__CA_FILE": str(folder / "root.pem"),
         "MIGCHECK_NETWORK__ALLOW": '["127.0.0.0/8"]',
@@ -88,17 +89,17 @@ def run_batch(count: int, dead: int, folder: Path) -> Run:
     process = subprocess.Popen(
         _pinned(0, command), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_settings(folder)
     )
-    last, passed, failed = 0.0, 0, 0
+    last, passed, causes = 0.0, 0, Counter[str]()
     assert process.stdout is not None
     for line in process.stdout:
         if b'"verdict": "pass"' in line:
             last, passed = time.perf_counter() - begun, passed + 1
         else:
-            failed += 1
+            causes[json.loads(line)["cause"]] += 1
     run = _used(process, begun, last)
     expected = sum(is_dead(number, dead) for number in range(count))
-    if (passed, failed) != (count - expected, expected):
-        raise RuntimeError(f"{passed} passed and {failed} failed instead of {count - expected} and {expected}")
+    if (passed, causes.total()) != (count - expected, expected):
+        raise RuntimeError(f"{passed} passed instead of {count - expected}: {causes}")
     return run
 
 

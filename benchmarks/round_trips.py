@@ -81,7 +81,7 @@ class Servers:
 
 def environment(ca_file: str, folder: str) -> dict[str, str]:
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "MIGCHECK_NETWORK__NAMESERVERS": json.dumps([f"{NAMES}:53"]),
         "MIGCHECK_NETWORK__CA_FILE": ca_file,
         "MIGCHECK_NETWORK__ALLOW": '["10.77.0.0/16"]',

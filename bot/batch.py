@@ -29,6 +29,8 @@ IN_FLIGHT = 48
 """Checks at work at once: with more, every one of them only becomes slower."""
 _LINGERING = 0.75
 """Seconds after which a check is thought to wait for a server, and another one is begun beside it."""
+_LATE = 0.02
+"""Seconds by which a timer that comes later says that it is this machine that cannot keep up, not a server."""
 _MOST = 320
 """Checks under way at once, those that wait included: each may hold two connections."""
 _WORST_FIRST = (4, 2, 1, 3, 0)
@@ -134,7 +136,14 @@ class _Place:
 
     def __init__(self, places: asyncio.Semaphore) -> None:
         self._places: asyncio.Semaphore | None = places
-        self._timer = asyncio.get_running_loop().call_later(_LINGERING, self.leave)
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_LINGERING, self._linger)
+
+    def _linger(self) -> None:
+        if self._loop.time() - self._timer.when() > _LATE:
+            self._timer = self._loop.call_later(_LINGERING, self._linger)
+        else:
+            self.leave()
 
     def leave(self, _task: object = None) -> None:
         self._timer.cancel()

@@ -79,13 +79,14 @@ class Conversation:
 
     async def start(self) -> None:
         """Go on where the last process ended: deliver what waits, say which runs were cut off, let offers run out."""
-        for row in await self._store.open_effects():
-            left = due(row)
-            self._open.add(left.id)
-            if isinstance(left.effect, StartCheck):
-                await self._interrupted(left, left.effect.run)
-            else:
-                await self._carry_out(left)
+        left = [due(row) for row in await self._store.open_effects()]
+        self._open.update(task.id for task in left)
+        for task in left:
+            if not isinstance(task.effect, StartCheck):
+                await self._carry_out(task)
+        for task in left:  # last, so that no state of before comes after what is said now
+            if isinstance(task.effect, StartCheck):
+                await self._interrupted(task, task.effect.run)
 
     async def stop(self, grace: float) -> None:
         """Let runs and messages end within `grace` seconds; what is left is taken up at the next start."""
@@ -246,6 +247,8 @@ class Conversation:
             return
         await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock())
         ref = await port.post(case, key, shown, again=known is not None)
+        if known is not None:  # what was found may be an earlier state, whose links have ended
+            await port.amend(case, key, ref, shown)
         await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock(), ref=ref)
 
     async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:

@@ -26,7 +26,8 @@ class Gate:
         request = start.request
         wanted: list[tuple[str, str, Sequence[Limit]]] = [("person", case.person, self._checks)]
         if secret and request.account:
-            wanted.append(("account", request.account, self._logins))
+            # The same account with a log-in domain before it is not another one.
+            wanted.append(("account", request.account.rpartition("\\")[2], self._logins))
         hosts = {where.host for where in {**case.found, **request.endpoints}.values()} or {request.domain or ""}
         wanted += [("host", host, self._probes) for host in sorted(hosts)]
         over = await self._uses.take(wanted, now)

@@ -57,5 +57,5 @@ def is_own_account(case: Case) -> bool:
     """Whether the account belongs to the person's own mail address."""
     if not case.address or not case.account:
         return False
-    own, account = case.address.lower(), case.account.lower()
+    own, account = case.address.lower(), case.account.lower().rpartition("\\")[2]
     return account == own or (account == own.rpartition("@")[0] and case.domain == domain_of(own))

@@ -33,6 +33,12 @@ class Case:
     """The servers of the last run, typed or discovered."""
     program: Mapping[Service, Endpoint] = field(default_factory=dict)
     """The servers of a mail program that works, as the person pasted them."""
+    mailbox: str | None = None
+    """Exchange: the mailbox to open as the account."""
+    login_domain: str = ""
+    """Exchange: the Windows domain at which the server logs people in, as it told without any log-in."""
+    login_asked: bool = False
+    """Whether the person was asked for the account with that domain."""
     phase: Phase = "new"
     run: int = 0
     offered: bool = False

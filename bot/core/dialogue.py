@@ -7,7 +7,7 @@ conversation.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.core import asides, errands, speech
+from bot.core import asides, errands, exchange_talk, speech
 from bot.core.abilities import Abilities, Mind, Outcome
 from bot.core.access import may_know, may_log_in, refusal
 from bot.core.case import Case
@@ -36,8 +36,10 @@ from bot.core.events import (
     Typed,
     WatchEnded,
 )
-from bot.core.intake import InputError, read_account, read_domain, read_endpoint
+from bot.core.exchange import read_ews
+from bot.core.intake import InputError, read_account, read_domain, read_endpoint, read_mailbox
 from bot.core.mailprogram import ProgramSettings, read_program
+from bot.core.message import Message
 from bot.core.model import SERVICES, Endpoint, Report, Request, Service, scenario_of
 from bot.core.privilege import neutral
 from bot.core.report import endpoints_of
@@ -164,7 +166,9 @@ def _learn(case: Case, said: Understanding) -> Case:
     if case.domain and said.account and said.domain == said.account.rpartition("@")[2]:
         domain = case.domain
     if case.domain and domain != case.domain:
-        case = replace(case, account=None, endpoints={}, scenario=None)
+        case = replace(
+            case, account=None, endpoints={}, scenario=None, mailbox=None, login_domain="", login_asked=False
+        )
     return replace(
         case,
         domain=domain,
@@ -191,9 +195,14 @@ def _subject(case: Case) -> object:
 def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
     if not may_log_in(case, abilities.access):
         return replace(case, account=None), (Post("refused", asides.refused(case, mind.wisdom(case.lang), "account")),)
-    if case.account and abilities.secrets:
+    wisdom = mind.wisdom(case.lang)
+    lacking = abilities.secrets and exchange_talk.lacks_login_domain(case)
+    if case.account and abilities.secrets and not lacking:
         return replace(case, offered=True), (OfferSecret("offer"),)
-    return case, (Post("ask", speech.ask_account(case, mind.wisdom(case.lang), secrets=abilities.secrets)),)
+    if abilities.secrets and exchange_talk.is_exchange(case):
+        asked = replace(case, login_asked=bool(case.login_domain))
+        return asked, (Post("ask", exchange_talk.ask_account(case, wisdom)),)
+    return case, (Post("ask", speech.ask_account(case, wisdom, secrets=abilities.secrets)),)
 
 
 def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> Outcome:
@@ -211,7 +220,7 @@ def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> 
         with_secret=handle is not None,
         offered=case.offered and handle is None,
     )
-    request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang)
+    request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang, case.mailbox)
     progress = Post(f"progress:{run}", speech.progress(fresh, mind.wisdom(case.lang)))
     return fresh, (*stop, progress, StartCheck(run, request, handle))
 
@@ -245,6 +254,7 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
         return case, ()
     wisdom = mind.wisdom(case.lang)
     done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report), blocked=_watchable(event.report))
+    done = exchange_talk.learn(done, event.report)
     known = event.report if may_know(done, abilities.access) else neutral(event.report)
     offers = speech.Offers(abilities.secrets, abilities.watch and bool(done.blocked), abilities.share)
     report = speech.report(done, known, wisdom, offers)
@@ -255,7 +265,9 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     if event.report.cause is None and any(
         f.code == "dns.servers_not_found" for s in event.report.steps for f in s.findings
     ):
-        effects.append(Post(f"servers:{case.run}", speech.ask_servers(done, wisdom, {})))
+        exchange = exchange_talk.is_exchange(done)
+        ask = exchange_talk.ask_address(done, wisdom) if exchange else speech.ask_servers(done, wisdom, {})
+        effects.append(Post(f"servers:{case.run}", ask))
         return done, tuple(effects)
     if not case.with_secret and _may_log_in(event) and not case.offered:
         done, more = _after_account(done, mind, abilities)
@@ -320,15 +332,22 @@ def _submitted(case: Case, form: str, values: Mapping[str, str], mind: Mind, abi
         return errands.share(case, values, abilities)
     known, errors = read_form(case, values)
     if errors:
-        again = speech.form_again(form, case, mind.wisdom(case.lang), values, errors)
-        return case, (Post("form", again),)
+        return case, (Post("form", _form_again(form, case, mind, values, errors)),)
     return _go_on(case, known, mind, abilities)
+
+
+def _form_again(form: str, case: Case, mind: Mind, values: Mapping[str, str], errors: Sequence[InputError]) -> Message:
+    wisdom = mind.wisdom(case.lang)
+    if form != exchange_talk.FORM:
+        return speech.form_again(form, case, wisdom, values, errors)
+    wrong = speech.wrong_fields(speech.reader(case, wisdom), errors)
+    return exchange_talk.form_again(case, wisdom, values, wrong)
 
 
 def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[InputError]]:
     """The case with a form's values, and what could not be read. An empty field changes nothing."""
     errors: list[InputError] = []
-    domain, account, scenario = case.domain, case.account, case.scenario
+    domain, account, scenario, mailbox = case.domain, case.account, case.scenario, case.mailbox
     endpoints: dict[Service, Endpoint] = dict(case.endpoints)
     for name, typed in values.items():
         if not typed.strip():
@@ -340,10 +359,16 @@ def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[Inp
                 account = read_account(typed)
             elif name in SERVICES:
                 endpoints[name] = read_endpoint(typed, name)
+            elif name == "ews":
+                endpoints["ews"] = read_ews(typed)
+            elif name == "mailbox":
+                mailbox = read_mailbox(typed)
             elif name == "scenario":
                 scenario = scenario_of(typed) or scenario
         except InputError as error:
             errors.append(error)
     if domain is None and account is not None and "@" in account and not errors:
         domain = account.rpartition("@")[2]
-    return replace(case, domain=domain, account=account, scenario=scenario, endpoints=endpoints), errors
+    known = replace(case, domain=domain, account=account, scenario=scenario, endpoints=endpoints, mailbox=mailbox)
+    fault = exchange_talk.fault_in_form(known, values) if not errors else None
+    return known, [fault] if fault else errors

@@ -16,7 +16,7 @@ def pressed(case: Case, action: str, wisdom: Wisdom, abilities: Abilities) -> Ou
     """Buttons that concern no check. What cannot be done now does nothing."""
     match action:
         case "watch" if abilities.watch and case.blocked and not case.watching and case.phase == "reported":
-            request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang)
+            request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang, case.mailbox)
             watching = replace(case, watching=True)
             return watching, (Watch(request, case.blocked), Post("watch", asides.watching(watching, wisdom)))
         case "unwatch" if case.watching:

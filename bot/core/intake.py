@@ -31,10 +31,12 @@ class InputError(Exception):
     code: str
     field: str
     typed: str
+    hint: str = ""
+    """How it should look, where that is known better than by an example."""
 
     @property
     def example(self) -> str:
-        return EXAMPLES.get(self.field, EXAMPLES["host"])
+        return self.hint or EXAMPLES.get(self.field, EXAMPLES["host"])
 
     def __str__(self) -> str:
         return f"{self.code}: {self.field}"

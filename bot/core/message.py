@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.core.advice import MOST_AT_ONCE, Catalogue, Circumstances, words_of
+from bot.core.exchange import form_to_type
 from bot.core.model import Advice, Finding, Link, Report, StepResult
 
 
@@ -152,6 +153,9 @@ _EVIDENCE_ROWS = (
     "tried",
     "mx",
     "speaks",
+    "use",
+    "type_as",
+    "exchange_version",
 )
 
 
@@ -287,8 +291,20 @@ def _notes(report: Report, reader: Reader) -> list[str]:
     if report.attempts:
         tried = ", ".join(f"{service.upper()} {count}" for service, count in report.attempts.items())
         lines.append(reader.word("attempts", attempts=tried))
+    if (typed := _account_to_type(report, reader)) is not None:
+        lines.append(reader.word("type_account", account=typed))
     lines.append(reader.word("case_line", case=report.case, vantage=report.vantage or "-"))
     return lines
+
+
+def _account_to_type(report: Report, reader: Reader) -> str | None:
+    """Exchange: the account in the form that the migration page wants, None where there is none to be shown."""
+    account = reader.circumstances.account
+    if report.scenario != "exchange" or not account or report.failing_step == "domain.input":
+        return None
+    notes = next((step.notes for step in report.steps if step.id == "ews.endpoint"), {})
+    proven = any(step.id == "ews.login" and step.status == "pass" for step in report.steps)
+    return form_to_type(account, report.domain, "" if proven else str(notes.get("login_domain", "")))
 
 
 def _mailbox_line(box: Mapping[str, Any], reader: Reader) -> str:

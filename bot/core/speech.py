@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.core.advice import Circumstances, advice_for_code, words_of
 from bot.core.case import Case
+from bot.core.exchange import form_to_type
 from bot.core.intake import EXAMPLES, InputError
 from bot.core.mailprogram import Difference, ProgramSettings, compare
 from bot.core.message import (
@@ -185,12 +186,7 @@ def form_again(
 ) -> Message:
     """The same form with what was typed, and beside each wrong field what is wrong with it and an example."""
     told = reader(case, wisdom)
-    named = {
-        "account" if error.field == "account" else error.field: told.word(
-            "input_error", field=told.word(f"field.{error.field}"), typed=error.typed[:100], example=error.example
-        )
-        for error in errors
-    }
+    named = wrong_fields(told, errors)
     if form == "servers":
         return ask_servers(case, wisdom, named, values)
     inputs = tuple(
@@ -198,6 +194,16 @@ def form_again(
         for name, value in values.items()
     )
     return said(told, "talk.form_again", Form(form, inputs, told.word("button.next")))
+
+
+def wrong_fields(told: Reader, errors: Sequence[InputError]) -> dict[str, str]:
+    """By field, what is wrong with what was typed there."""
+    return {
+        error.field: told.word(
+            "input_error", field=told.word(f"field.{error.field}"), typed=error.typed[:100], example=error.example
+        )
+        for error in errors
+    }
 
 
 def compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Message:
@@ -241,6 +247,8 @@ def secret_offer(case: Case, wisdom: Wisdom, code: str, url: str | None) -> Mess
     kind = (
         [Text(told.word(hint, provider=provider["names"][case.lang]))] if hint in told.catalogue.texts["words"] else []
     )
+    if case.account and (case.scenario == "exchange" or "ews" in case.endpoints):
+        kind = [Text(told.word("type_account", account=form_to_type(case.account, case.domain)))]
     button = Button("secret", told.word("button.secret"), primary=True, url=url)
     text = told.word("talk.secret_offer", account=case.account or "", code=code)
     return Message(

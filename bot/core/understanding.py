@@ -1,11 +1,13 @@
 """What a free text says: domain, account, servers, a pasted error, a wish, or a secret that does not belong there."""
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from bot.core.intake import InputError, read_address, read_domain, read_endpoint, unlink
+from bot.core.exchange import read_ews
+from bot.core.intake import InputError, read_account, read_domain, read_endpoint, unlink
 from bot.core.model import Endpoint, Lang, Scenario, Service
 
 Wish = Literal["help", "cancel", "recheck", "history", "yes", "no"]
@@ -53,6 +55,11 @@ _NAME = re.compile(
 _WIDE_NAME = re.compile(
     r"(?<![\w@.-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?[.。．])+(?:jp|com|net|org|cn|tokyo|みんな|中国|公司|网络)(?![\w.-])"
 )
+_WINDOWS = re.compile(r"[\w.-]{1,255}\\[\w.-]{1,64}")
+_EWS = re.compile(
+    r"(?i)(?:https?://)?(?<![\w.])[\w.-]+(?::\d{1,5})?/(?:ews|owa|ecp)(?:/[^\s<>()、。]*|(?![\w-]))", re.ASCII
+)
+"""An address of Exchange, as people copy it from a browser."""
 _SERVER_HINTS: tuple[tuple[Service, re.Pattern[str]], ...] = (
     ("imap", re.compile(r"(?i)^imap\d*[.-]|:(?:993|143)$")),
     ("smtp", re.compile(r"(?i)^smtps?\d*[.-]|:(?:465|587|25)$")),
@@ -121,15 +128,19 @@ def _scenario(text: str) -> Scenario | None:
 
 def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
     """Account, servers and domain. A mail address gives the domain only where no domain stands for itself."""
-    account = None
-    for match in _ADDRESS.finditer(text):
+    account = text if _WINDOWS.fullmatch(text) else None
+    for match in _ADDRESS.finditer(text) if account is None else ():
         try:
-            account = read_address(match[0].rstrip(".!?"))
+            account = read_account(match[0].rstrip(".!?"))
             break
         except InputError:
             continue
-    rest = _ADDRESS.sub(" ", text)
+    rest = _ADDRESS.sub(" ", text if account != text else "")
     endpoints: dict[Service, Endpoint] = {}
+    for match in _EWS.finditer(rest):
+        with contextlib.suppress(InputError):
+            endpoints.setdefault("ews", read_ews(match[0]))
+    rest = _EWS.sub(" ", rest)
     domain = None
     for match in (*_NAME.finditer(rest), *_WIDE_NAME.finditer(rest)):
         service = next((s for s, hint in _SERVER_HINTS if hint.search(match[0])), None)

@@ -20,7 +20,7 @@ def window(  # noqa: PLR0917 - a window has as many parts
     blocks: Iterable[Part],
     about: Mapping[str, str],
     words: Mapping[str, str],
-    submit: str = "",
+    submit: str | None = None,
 ) -> Part:
     """A modal view. `about` comes back with it: which case and message it belongs to."""
     view: Part = {
@@ -31,7 +31,7 @@ def window(  # noqa: PLR0917 - a window has as many parts
         "close": plain(words["form.close"], 24),
         "blocks": list(blocks)[:100],
     }
-    return view | ({"submit": plain(submit, 24)} if submit else {})
+    return view | ({"submit": plain(submit, 24)} if submit is not None else {})
 
 
 def form_window(form: Form, lead: str, about: Mapping[str, str], words: Mapping[str, str]) -> Part:
@@ -53,6 +53,8 @@ def start_form(words: Mapping[str, str], domain: str = "", account: str = "") ->
             Input("imap", words["field.imap"], "", "imap.example.co.jp:993"),
             Input("smtp", words["field.smtp"], "", "smtp.example.co.jp:465"),
             Input("pop", words["field.pop"], "", "pop.example.co.jp:995"),
+            Input("ews", words["field.ews"], "", EXAMPLES["ews"]),
+            Input("mailbox", words["field.mailbox"], "", EXAMPLES["mailbox"]),
         ),
         words["form.submit"],
     )

@@ -207,7 +207,7 @@ def servers(report: Report, reader: Reader) -> tuple[Server, ...]:
     for service, where in endpoints_of(report).items():
         source = str(notes.get(service, "")).rpartition(" (")[2].rstrip(")") or "typed"
         address = steps.get(f"{service}.connect", {}).get("address", "")
-        found.append(Server(reader.service(f"{service}.connect"), str(where), source, str(address)))
+        found.append(Server(reader.service(f"{service}.connect"), where.url or str(where), source, str(address)))
     return tuple(found)
 
 

@@ -92,7 +92,7 @@ class SecretPage:
             **(endpoints_of(kept.report) if kept is not None and kept.report.domain == case.domain else {}),
             **case.endpoints,
         }
-        return [str(where) for where in known.values()]
+        return [where.url or str(where) for where in known.values()]
 
     async def _lang(self, request: web.Request, offer: Offer | None) -> Lang:
         """The conversation's language; the browser's where there is none."""

@@ -76,8 +76,8 @@ CASES = [
     Case("503", "ews.server_error", "endpoint", page(Reply(503, headers=(("Retry-After", "60"),))), {"headers": lambda h: h["retry-after"] == "60"}),
     Case("hangs up", "ews.server_error", "endpoint", page(Reply(reset=True)), {"detail": ...}),
     Case("429", "login.rate_limited", "endpoint", page(Reply(429))),
-    Case("wrong password", "login.wrong_credentials", "login", Play(secret="wrong"), {"mechanism": "NTLM", "server": ..., "status": 401}, 1),
-    Case("wrong password, Basic", "login.wrong_credentials", "login", Play({"schemes": ("Basic",)}, secret="wrong"), {"mechanism": "Basic"}, 1),
+    Case("wrong password", "login.wrong_credentials", "login", Play(secret="not the password"), {"mechanism": "NTLM", "server": ..., "status": 401}, 1),
+    Case("wrong password, Basic", "login.wrong_credentials", "login", Play({"schemes": ("Basic",)}, secret="not the password"), {"mechanism": "Basic"}, 1),
     Case(
         "log-in domain missing", "login.username_format", "login", Play({**CORP, "accounts": {r"corp.local\admin": PASSWORD}}),
         {"login_domain": "corp.local", "type_as": r"corp.local\admin@practice.test"}, 1,
@@ -323,9 +323,9 @@ async def test_the_way_there_is_judged_as_for_mail_servers(fault: str) -> None:
         elif fault == "tls.name_mismatch":
             port = (await serve(world, identity=world.identity("other.practice.test"))).port
         elif fault == "connect.refused":
-            port = (await world.closed(HOST, 443)).port
+            port = (await world.closed(HOST, 4443)).port
         elif fault == "connect.timeout":
-            port = (await world.black_hole(HOST, 443)).port
+            port = (await world.black_hole(HOST, 4443)).port
         seen = await Play(hasty=True).examine(world, Endpoint(HOST, port, "tls"))
     assert seen.report.cause == fault
     assert seen.report.failing_step == f"ews.{fault.partition('.')[0]}"

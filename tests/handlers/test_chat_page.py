@@ -1,6 +1,7 @@
 """The local chat page in a real browser, before the bot as people run it."""
 
 import asyncio
+import json
 import re
 import signal
 from collections.abc import AsyncIterator
@@ -23,7 +24,9 @@ pytestmark = [pytest.mark.browser, needs_chromium, pytest.mark.asyncio(loop_scop
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def sound() -> AsyncIterator[World]:
     """As in conftest.py, but one for all tests of this file: each person has cases of his own."""
-    async with World(settings={"MIGCHECK_DISCOVERY__ISPDB_URL": ""}) as world:
+    practice = json.dumps(["example.test|all is right here", *(f"practice-{n}.test" for n in range(8))])
+    settings = {"MIGCHECK_DISCOVERY__ISPDB_URL": "", "MIGCHECK_WEB__SUGGESTIONS": practice}
+    async with World(settings=settings) as world:
         world.domain("example.test")
         await world.imap("imap.example.test", accounts={ACCOUNT: SECRET})
         await world.smtp("smtp.example.test", accounts={ACCOUNT: SECRET})
@@ -40,7 +43,7 @@ async def bot(sound: World, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
 @pytest_asyncio.fixture(loop_scope="module")
 async def mortal(sound: World, tmp_path: Path) -> AsyncIterator[BotProcess]:
     """A bot of the test's own, which may be stopped and killed."""
-    async with running(sound, tmp_path) as made:
+    async with running(sound, tmp_path, MIGCHECK_LOG__LEVEL="DEBUG") as made:
         yield made
 
 
@@ -190,6 +193,7 @@ async def test_on_a_phone_nothing_is_cut_off(bot: BotProcess, browser: Browser) 
 async def on_a_phone(bot: BotProcess, browser: Browser, lang: str, scheme: Literal["light", "dark"]) -> None:
     phone = await browser.new_context(locale=lang, viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page = await tab(phone, bot.origin)
+    await expect(page.page.get_by_role("heading", level=1)).to_be_in_viewport()
     await within(page)
     await page.say(f"example.test {ACCOUNT}")
     await page.message("report:1")
@@ -381,3 +385,8 @@ async def test_it_stops_at_once_with_pages_open(mortal_page: Tab, mortal: BotPro
     begun = asyncio.get_running_loop().time()
     assert await mortal.end() == 0
     assert asyncio.get_running_loop().time() - begun < 4
+
+
+async def test_a_suggestion_is_sent_when_it_is_pressed(page: Tab) -> None:
+    await page.page.get_by_role("button", name="example.test").click()
+    assert "no fault found" in await page.message("report:1")

@@ -8,7 +8,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -217,7 +217,7 @@ class ExchangeServer:
 
     def _refused(self) -> Reply:
         refusal = self.script.refusal
-        return Reply(refusal.status, refusal.body, (*self._offers(), *refusal.headers), refusal.kind)
+        return replace(refusal, headers=(*self._offers(), *refusal.headers))
 
     def _offers(self) -> tuple[tuple[str, str], ...]:
         words = {

@@ -98,7 +98,7 @@ async def test_a_message_whose_answer_was_lost_is_not_posted_twice(slack: FakeSl
         await ann.command(CERTIFICATE.domain)
         await ann.report()
     assert _doubles(slack) == []
-    assert len(slack.made("chat.postMessage")) == len([m for m in ann.sees() if m.channel == ann.im])
+    assert len(slack.made("chat.postMessage")) == len([m for m in ann.sees() if not m.whom])
 
 
 async def test_two_peoples_cases_never_mix(slack: FakeSlack, start: Start) -> None:

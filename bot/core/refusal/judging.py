@@ -102,7 +102,9 @@ def _of_the_words_around(
         if max((one.weight for one in deepest), default=0.0) >= _GENERIC:
             return deepest
     bare = list(_phrased(_unwrapped(reading.bare, rules), context, provider, rules))
-    return bare or [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
+    if bare or reading.said:
+        return bare
+    return [_lighter(one) for one in _phrased(reading.plain, context, provider, rules)]
 
 
 def _unwrapped(words: str, rules: Mapping[str, Any]) -> str:

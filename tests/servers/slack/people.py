@@ -183,6 +183,8 @@ class Person:
         ids = {block.get("block_id") for block in view["blocks"] if block["type"] == "input"}
         if unknown := set(errors) - ids:
             self.slack.faults.append(f"errors on blocks that are no inputs of the view: {unknown}")
+        if not errors:
+            self.team.views.pop(view["id"], None)  # the window closes
         return ack
 
     # What they see.

@@ -1,0 +1,58 @@
+"""`python -m benchmarks [NAME...]`: measure, print, and put the figures into benchmarks/README.md."""
+
+import sys
+from collections.abc import Callable
+
+from benchmarks import batch, refusals, round_trips, start
+from benchmarks.distance import Unavailable
+from benchmarks.table import Row, put_in_readme
+
+
+def measure_refusals() -> list[Row]:
+    """Accuracy on the labelled samples, those of a provider judged without that provider's own knowledge."""
+    held_out = refusals.cross_validate()
+    best, three = refusals.accuracy(held_out)
+    error = refusals.calibration_error(held_out)
+    known, providers, aadsts = refusals.read_knowledge()
+    took = refusals.milliseconds(refusals.compile_rules(known, providers, aadsts), providers)
+    goals = refusals.GOALS
+    return [
+        Row("refusals told right, provider held out", best, f">= {goals['best']:.2f}", best >= goals["best"]),
+        Row("right among three", three, f">= {goals['best three']:.2f}", three >= goals["best three"]),
+        Row(
+            "calibration error",
+            error,
+            f"<= {goals['calibration error']:.2f}",
+            error <= goals["calibration error"],
+        ),
+        Row("ms a text", took, f"<= {goals['ms a text']:g}", took <= goals["ms a text"]),
+    ]
+
+
+BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
+    "start": start.measure,
+    "round_trips": round_trips.measure,
+    "batch": batch.measure,
+    "refusals": measure_refusals,
+}
+
+
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(BENCHMARKS):
+        print(f"no such benchmark: {', '.join(sorted(unknown))} (known: {', '.join(BENCHMARKS)})", file=sys.stderr)
+        return 2
+    found: dict[str, list[Row]] = {}
+    for name in names or BENCHMARKS:
+        try:
+            found[name] = BENCHMARKS[name]()
+        except Unavailable as error:
+            print(f"{name}: not measured, since this system gives no {error}", file=sys.stderr)
+            continue
+        for row in found[name]:
+            print(" | ".join(row.cells()), flush=True)
+    put_in_readme(found)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,132 @@
+"""A secret never leaves the way from its page to the log-in: not at DEBUG, not in the store, not in Slack."""
+
+import base64
+import json
+import urllib.parse
+from pathlib import Path
+
+import pytest
+
+from tests.servers.practice import ALL_GOOD
+from tests.servers.slack import FakeSlack, Person
+from tests.servers.world import World
+from tests.slack.conftest import Start, data_of
+from tests.slack.running import process
+from tests.slack.test_stories import type_secret
+
+SECRET = 'Zq9"\\ é秘密-tr0ub4dor'
+
+
+def spellings(secret: str) -> list[bytes]:
+    """What a secret looks like on its way through programs."""
+    raw = secret.encode()
+    plain = b"\0" + ALL_GOOD.account.encode() + b"\0" + raw
+    forms = [secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], urllib.parse.quote(secret), urllib.parse.quote_plus(secret)]
+    made = [form.encode() for form in forms]
+    return [*made, base64.b64encode(raw), base64.b64encode(plain), raw.hex().encode(), b"tr0ub4dor"]
+
+
+def assert_nowhere(slack: FakeSlack, *files: Path) -> None:
+    for form in spellings(SECRET):
+        for file in files:
+            assert form not in file.read_bytes(), file
+        for message in slack.team.messages:
+            if message.author == slack.team.bot:
+                assert form.decode("utf-8", "replace") not in message.text + json.dumps(message.blocks, ensure_ascii=False)
+        assert form.decode("utf-8", "replace") not in str(slack.calls)
+
+
+@pytest.mark.parametrize(("mode", "entry"), [("http", "page"), ("http", "modal"), ("socket", "modal")])
+async def test_a_secret_is_in_no_log_no_store_and_no_message(
+    slack: FakeSlack, practice: World, tmp_path: Path, mode: str, entry: str
+) -> None:
+    log = tmp_path / "log"
+    taro = slack.person("U0001", email=ALL_GOOD.account)
+    more = {"MIGCHECK_LOG__LEVEL": "DEBUG", "MIGCHECK_SECRETS__ENTRY": entry}
+    async with process(slack, practice, log, mode=mode, more=more):
+        await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        offer = await taro.sees_with("secret", words="button below")
+        button = offer.action("secret")
+        assert button is not None
+        if entry == "page":
+            assert await type_secret(button["url"], SECRET) == 200
+        else:
+            assert "url" not in button
+            await taro.presses(offer, "secret")
+            view = await taro.view("secret")
+            assert "visible" in json.dumps(view["blocks"])
+            ack = await taro.submits(view, secret=SECRET)
+            assert ack.body == ""
+        report = await taro.report(1)
+        assert data_of(report)["cause"] == "login.wrong_credentials"
+        await taro.says(f"password: {SECRET}", thread=report.thread)
+        told = await taro.sees_with(words="looked like a password")
+        assert "delete" in told.text
+    files = [log, *(p for p in practice.folder.iterdir() if p.name.startswith("store"))]
+    assert len(files) > 1
+    assert_nowhere(slack, *files)
+    text = log.read_text()
+    for token in (slack.bot_token, slack.app_token, slack.signing_secret):
+        assert token not in text
+
+
+@pytest.mark.parametrize(
+    "way", ["command", "command explain", "first message", "single word after the offer", "mention", "shortcut"]
+)
+async def test_a_pasted_secret_is_never_kept(slack: FakeSlack, start: Start, practice: World, way: str) -> None:
+    taro = slack.person("U0001", email=ALL_GOOD.account)
+    channel = slack.channel("C0001", "U0001", "UBOT")
+    async with start() as bot:
+        match way:
+            case "command":
+                await taro.command(f"{ALL_GOOD.domain} password: {SECRET}", channel)
+            case "command explain":
+                await taro.command(f"explain 535 5.7.8 authentication failed\nパスワード：{SECRET}", channel)
+            case "first message":
+                await taro.says(f"{ALL_GOOD.domain}\npass: {SECRET}")
+            case "mention":
+                await taro.mentions(f"{ALL_GOOD.domain} 密码：{SECRET}", channel)
+            case "shortcut":
+                await taro.says(f"535 5.7.8 no\npassword: {SECRET}", subtype="message_changed")
+                await taro.shortcut(slack.team.messages[-1])
+            case _:
+                root = await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+                await taro.sees_with("secret", words="button below")
+                await taro.says("Zq9-tr0ub4dor", thread=root)
+        await taro.sees_with(words="looked like a password")
+        await bot.conversation.settle()
+        files = [p for p in practice.folder.iterdir() if p.name.startswith("store")]
+        assert_nowhere(slack, *files)
+
+
+async def test_without_entry_everything_but_the_log_in_is_done(slack: FakeSlack, start: Start) -> None:
+    taro = slack.person("U0001", email=ALL_GOOD.account)
+    async with start(MIGCHECK_SECRETS__ENTRY="off"):
+        await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        assert data_of(await taro.report())["verdict"] == "pass"
+        await taro.sees_with(words="secrets.entry")
+        assert [m for m in taro.sees() if m.action("secret")] == []
+
+
+async def test_a_window_whose_offer_is_over_says_so(slack: FakeSlack, start: Start) -> None:
+    taro = slack.person("U0001", email=ALL_GOOD.account)
+    async with start(MIGCHECK_SECRETS__ENTRY="modal"):
+        await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        offer = await taro.sees_with("secret", words="button below")
+        await taro.presses(offer, "secret")
+        view = await taro.view("secret")
+        await taro.presses(offer, "cancel")
+        await taro.sees_with(words="Cancelled")
+        ack = await taro.submits(view, secret="practice")
+        assert set(ack.body["errors"]) == {"secret"}
+
+
+async def test_somebody_elses_window_takes_nothing(slack: FakeSlack, start: Start) -> None:
+    taro, eve = slack.person("U0001", email=ALL_GOOD.account), slack.person("U0666", email="eve@all-good.test")
+    async with start(MIGCHECK_SECRETS__ENTRY="modal"):
+        await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        offer = await taro.sees_with("secret", words="button below")
+        await taro.presses(offer, "secret")
+        view = await taro.view("secret")
+        await Person(slack, slack.team, eve.id).submits(view, secret="guess")
+        assert len([c for c in slack.calls if c.method == "chat.startStream"]) == 0

@@ -1,8 +1,16 @@
 """How well refusals are understood: `python -m benchmarks.refusals`.
 
-Accuracy on the labelled samples of refusals.jsonl by cross-validation over provider groups: a group is judged by
-rules from which everything of that provider (rules, banners, examples) was taken away. Then calibration and speed
-with all rules. `code` and every code of `also` count as right; the best three are the code and two alternatives.
+Two sets, each with the share of right answers, of answers right among the best three, and the calibration error:
+
+- the samples of refusals.jsonl, by cross-validation over provider groups: a group is judged by rules from which
+  everything of that provider (rules, banners, examples) was taken away. The rules were written with these samples
+  in view, so the figure says what they have learnt, and the confidences look too low.
+- refusals-2.jsonl, other texts from public threads, divided by source at random (all texts of a thread are in one
+  half). Half A was learnt from. Half B is kept fresh: nobody reads its texts when writing rules, and what is
+  missed there is not printed. Its figures are what a text seen for the first time can expect, and the confidences
+  are measured against it. It wears out with every look; collect a new one rather than tune to it.
+
+`code` and every code of `also` count as right; the best three are the code and two alternatives.
 """
 
 import json
@@ -20,14 +28,20 @@ from bot.core.refusal import Context, Explanation, compile_rules, explain
 ROOT = Path(__file__).parent.parent
 ADVICE = ROOT / "advice"
 SAMPLES = Path(__file__).with_name("refusals.jsonl")
+OTHERS = Path(__file__).with_name("refusals-2.jsonl")
 BINS = 10
 GOALS = {"best": 0.95, "best three": 0.99, "calibration error": 0.05, "ms a text": 1.0}
 
 Sample = dict[str, Any]
 
 
-def read_samples() -> list[Sample]:
-    return [json.loads(line) for line in SAMPLES.read_text(encoding="utf-8").splitlines()]
+def read_samples(path: Path = SAMPLES) -> list[Sample]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def read_half(half: str) -> list[Sample]:
+    """Half "A" (learnt from) or "B" (fresh) of the texts that are not among the samples."""
+    return [sample for sample in read_samples(OTHERS) if sample["half"] == half]
 
 
 def read_yaml(path: Path) -> Any:
@@ -73,6 +87,12 @@ def is_right(sample: Sample, codes: Iterable[str]) -> bool:
 
 def judge(samples: Iterable[Sample], rules: Mapping[str, Any], providers: Mapping[str, Any]) -> list[Explanation]:
     return [explain(sample["text"], context_of(sample, providers), rules) for sample in samples]
+
+
+def judge_half(half: str) -> list[tuple[Sample, Explanation]]:
+    refusals, providers, aadsts = read_knowledge()
+    samples = read_half(half)
+    return list(zip(samples, judge(samples, compile_rules(refusals, providers, aadsts), providers), strict=True))
 
 
 def cross_validate() -> list[tuple[Sample, Explanation]]:
@@ -121,21 +141,24 @@ def main() -> None:
     refusals, providers, aadsts = read_knowledge()
     rules = compile_rules(refusals, providers, aadsts)
     samples = read_samples()
-    everything = list(zip(samples, judge(samples, rules, providers), strict=True))
-    held_out = cross_validate()
-    rows = [("all rules", everything), ("held-out providers", held_out)]
-    print(f"{len(samples)} samples, {len({sample['group'] for sample in samples})} groups")
-    print(f"{'':20} {'best':>7} {'three':>7} {'calibration error':>18}")
+    held_out, half = cross_validate(), judge_half("A")
+    rows = [
+        ("samples, all rules", list(zip(samples, judge(samples, rules, providers), strict=True))),
+        ("samples, held-out providers", held_out),
+        ("half A, learnt from", half),
+        ("half B, fresh", judge_half("B")),
+    ]
+    print(f"{'':28} {'texts':>5} {'best':>7} {'three':>7} {'confidence':>11} {'calibration error':>18}")
     for name, told in rows:
         best, three = accuracy(told)
-        print(f"{name:20} {best:7.1%} {three:7.1%} {calibration_error(told):18.3f}")
-    print(f"{'ms a text':20} {milliseconds(rules, providers):7.3f}")
-    print(
-        f"{'goals':20} {GOALS['best']:7.0%} {GOALS['best three']:7.0%} {GOALS['calibration error']:18.2f}, 1 ms a text"
-    )
-    for sample, one in held_out:
+        sure = statistics.fmean(one.confidence for _, one in told)
+        print(f"{name:28} {len(told):5} {best:7.1%} {three:7.1%} {sure:11.1%} {calibration_error(told):18.3f}")
+    goals = [f"{GOALS[name]:7.0%}" for name in ("best", "best three")]
+    print(f"{'goals':28} {'':5} {goals[0]} {goals[1]} {'':11} {GOALS['calibration error']:18.2f}")
+    print(f"{milliseconds(rules, providers):.3f} ms a text (goal {GOALS['ms a text']:.0f})")
+    for sample, one in [*held_out, *half]:
         if not is_right(sample, [one.code]):
-            print(f"  missed [{sample['group']}] {sample['text'][:70]!r}: {one.code}, not {sample['code']}")
+            print(f"  missed {sample['text'][:70]!r}: {one.code}, not {sample['code']}")
 
 
 if __name__ == "__main__":

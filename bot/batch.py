@@ -22,7 +22,7 @@ from bot.core.wisdom import Wisdom
 from bot.engine.check import Check, Network
 from bot.engine.run import run
 from bot.network import open_network, wisdom_in
-from bot.settings import load_settings
+from bot.quick_settings import quick_settings
 from bot.store.keeping import Keeping
 
 IN_FLIGHT = 48
@@ -71,7 +71,7 @@ class Batch:
     async def through(self, lines: TextIO) -> int:
         """Check every line; the exit status."""
         begun = time.monotonic()
-        settings = load_settings()
+        settings = quick_settings()
         keeping = Keeping(settings.store.url, retention_days=settings.store.retention_days)
         try:
             with open_network(settings) as network:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import importlib
 import json
 import secrets
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.asking import input_report, read_request, reader_for
+from bot.checks.link.tls import TrustStore, strict_context
 from bot.core.case import case_id
 from bot.core.intake import InputError
 from bot.core.message import Reader, report_message
@@ -18,10 +20,12 @@ from bot.core.secret import Secret
 from bot.engine.check import Check
 from bot.engine.run import run
 from bot.network import open_network, wisdom_in
-from bot.settings import load_settings
+from bot.quick_settings import quick_settings
 from bot.terminal import Progress, render
 
 BAD_INPUT = 2
+_HEAD_START = 0.001
+"""Seconds in which the questions to the name servers are sent."""
 _EXIT = {"pass": 0, "warn": 0, "fail": 1, "unknown": 3}
 
 
@@ -67,22 +71,33 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
         report = input_report(case, error, options, lang, wisdom)
         return report, reader_for(wisdom, lang, report=report)
     progress = Progress(reader_for(wisdom, lang, request))
-    with open_network(load_settings()) as network:
+    with open_network(quick_settings()) as network:
         check = Check(case, request, wisdom, network, secret, True, progress.started, progress.finished)
+        loading = asyncio.create_task(_load_the_rest(network.trust))
         try:
             report = await run(check)
         finally:
+            loading.cancel()
             progress.end()
             if secret is not None:
                 secret.wipe()
     return report, reader_for(wisdom, lang, request, report)
 
 
+async def _load_the_rest(trust: TrustStore) -> None:
+    """What the check needs later, while it waits for the first answers."""
+    await asyncio.sleep(_HEAD_START)
+    strict_context(trust)
+    for module in ("bot.checks.link.certificates", "bot.checks.imap.mailbox"):
+        await asyncio.sleep(0)
+        importlib.import_module(module)
+
+
 def _keep(report: Report, lang: Lang) -> None:
     """Store the report after it was shown, so that nobody waits for the store. A store that fails costs only that."""
     from bot.store.keeping import keep_report  # noqa: PLC0415 - as above
 
-    kept = load_settings().store
+    kept = quick_settings().store
     if (problem := keep_report(kept.url, report, lang, retention_days=kept.retention_days)) is not None:
         print(f"check: the report could not be stored: {problem}", file=sys.stderr)
 

@@ -68,7 +68,7 @@ class Knowledge:
 @functools.cache
 def knowledge() -> Knowledge:
     """The knowledge of this installation, compiled first where that is due."""
-    return Knowledge(functools.partial(_load, _cache_folder(), _stamp()))
+    return Knowledge(functools.partial(_load, cache_folder("knowledge"), _stamp()))
 
 
 def _load(folder: str, stamp: str, part: str) -> Any:
@@ -102,12 +102,12 @@ def _stamp() -> str:
     return f"{newest}-{count}"
 
 
-def _cache_folder() -> str:
+def cache_folder(name: str) -> str:
     """Beside the program where that can be written, otherwise in the user's cache."""
     if os.access(ROOT, os.W_OK):
-        return f"{ROOT}/.cache/knowledge"
+        return f"{ROOT}/.cache/{name}"
     base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 - as above
-    return f"{base}/migcheck/knowledge"
+    return f"{base}/migcheck/{name}"
 
 
 def compile_all(folder: str | None = None, stamp: str | None = None) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def compile_all(folder: str | None = None, stamp: str | None = None) -> dict[str
     from bot.compiling import keep, read_all  # noqa: PLC0415 - YAML is slow
 
     parts = read_all()
-    keep(parts, folder or _cache_folder(), stamp or _stamp())
+    keep(parts, folder or cache_folder("knowledge"), stamp or _stamp())
     return parts
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from bot.checks.link.dns import Resolver, nameservers
 from bot.checks.link.line import Timeouts
@@ -10,11 +11,13 @@ from bot.core.advice import Catalogue
 from bot.core.wisdom import Wisdom
 from bot.engine.check import Network
 from bot.knowledge import knowledge
-from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 
 @contextmanager
-def open_network(settings: Settings) -> Iterator[Network]:
+def open_network(settings: "Settings") -> Iterator[Network]:
     """The network for as long as checks are run; its sockets are closed afterwards."""
     chosen = settings.network
     resolver = Resolver(nameservers(chosen.nameservers))

@@ -54,7 +54,7 @@ class NetworkSettings(_Part):
     ca_file: Path | None = None
     public_address: str | None = None
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
-    timeouts: TimeoutSettings = TimeoutSettings()  # type: ignore[call-arg]
+    timeouts: TimeoutSettings = TimeoutSettings()
 
 
 class DiscoverySettings(_Part):
@@ -153,9 +153,9 @@ class Settings(BaseSettings):
 
     network: NetworkSettings = NetworkSettings()
     discovery: DiscoverySettings = DiscoverySettings()
-    store: StoreSettings = StoreSettings()  # type: ignore[call-arg]
+    store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
-    secrets: SecretSettings = SecretSettings()  # type: ignore[call-arg]
+    secrets: SecretSettings = SecretSettings()
     slack: SlackSettings = SlackSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()

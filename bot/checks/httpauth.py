@@ -6,6 +6,7 @@ can be guessed at from an NTLM answer, so that is treated as the secret is: noth
 
 import base64
 import hashlib
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +65,7 @@ class Ntlm:
         try:
             # An acceptor that wraps its answer in SPNEGO still means this message.
             return self._value(self._client.step(challenge[max(0, challenge.find(b"NTLMSSP\0")) :]))
-        except (spnego.exceptions.SpnegoError, ValueError, IndexError, KeyError, OverflowError) as error:
+        except (spnego.exceptions.SpnegoError, ValueError, LookupError, ArithmeticError, struct.error) as error:
             raise HttpAuthError(f"the NTLM challenge cannot be read ({type(error).__name__})") from None
 
     def _value(self, token: bytes | None) -> str:

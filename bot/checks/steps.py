@@ -8,7 +8,6 @@ from bot.checks.ews import judge as ews_judge
 from bot.checks.ews import probe as ews_probe
 from bot.checks.greeting import judge_greeting
 from bot.checks.imap import judge as imap_judge
-from bot.checks.imap import mailbox as imap_mailbox
 from bot.checks.imap import probe as imap_probe
 from bot.checks.link import judge as link_judge
 from bot.checks.link.judge import Judge
@@ -53,10 +52,16 @@ def _stages(
     }
 
 
+async def _read_mailbox(line: Line) -> Facts:
+    from bot.checks.imap.mailbox import read_mailbox  # noqa: PLC0415 - aioimaplib can be loaded during a wait
+
+    return await read_mailbox(line)
+
+
 _IMAP = _stages(imap_probe.greet, imap_probe.capabilities, imap_probe.log_in, imap_probe.start_tls, imap_judge)
 _SMTP = _stages(smtp_probe.greet, smtp_probe.capabilities, smtp_probe.log_in, smtp_probe.start_tls, smtp_judge)
 _POP = _stages(pop_probe.greet, pop_probe.capabilities, pop_probe.log_in, pop_probe.start_tls, pop_judge)
-_MAILBOX = StepDef("mailbox", imap_mailbox.read_mailbox, imap_judge.judge_mailbox)
+_MAILBOX = StepDef("mailbox", _read_mailbox, imap_judge.judge_mailbox)
 _SUBMISSION = StepDef("submission", smtp_probe.submission, smtp_judge.judge_submission, "address")
 _EWS = (
     _DNS,

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_LIMIT = re.compile(r"(\d{1,6})/(\d{1,6})([smhd])\Z")
-_SPAN = re.compile(r"(\d{1,6})([smhd])\Z")
+_LIMIT = re.compile(r"([0-9]{1,6})/([0-9]{1,6})([smhd])\Z")
+_SPAN = re.compile(r"([0-9]{1,6})([smhd])\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def free_at(limits: Iterable[Limit], uses: Sequence[float], now: float) -> float
     """When the next use is allowed, None where it is now. `uses` are the times of earlier ones, in any order."""
     free: float | None = None
     for limit in limits:
-        within = sorted(at for at in uses if at > now - limit.seconds)
+        within = sorted(at for at in uses if at + limit.seconds > now)
         if len(within) >= limit.times:
             until = within[len(within) - limit.times] + limit.seconds
             free = until if free is None else max(free, until)

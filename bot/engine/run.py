@@ -89,7 +89,7 @@ class _Walk:
             return
         code, evidence = fault
         finding = self._setting().finding(code, **evidence)
-        self.unfit = self._domain_step("domain.input", [finding], evidence["typed"], time.perf_counter()).id
+        self.unfit = self._domain_step("domain.input", [finding], None, time.perf_counter()).id
 
     def _wanted(self) -> domain.Wanted | None:
         request = self.check.request
@@ -186,7 +186,7 @@ class _Walk:
         self,
         step: str,
         findings: Sequence[Finding],
-        target: str,
+        target: str | None,
         begun: float,
         notes: Mapping[str, Any] | None = None,
     ) -> StepResult:
@@ -213,7 +213,11 @@ class _Walk:
     def served_by(self) -> Match | None:
         """Whose servers are checked: where nothing better is known of an Exchange, an Exchange Server of one's own."""
         known, own = self.match, self.check.wisdom.providers.get("exchange")
-        if own is None or not is_exchange(self.check.request) or (known is not None and known.kind != "gateway"):
+        if (
+            own is None
+            or not is_exchange(self.check.request)
+            or (known is not None and known.kind not in ("gateway", "destination"))
+        ):
             return known
         where = self.chains["ews"].line.endpoint if "ews" in self.chains else None
         return known if where is None or is_exchange_online(where.host) else Match(own, "host", where.host)

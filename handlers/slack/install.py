@@ -72,7 +72,7 @@ def _name(enterprise: str, team: str) -> str:
 
 
 def _plain(bot: Bot) -> dict[str, Any]:
-    return dict(bot.to_dict_for_copying())
+    return dict(vars(bot))
 
 
 def _installation(bot: Bot) -> Installation:

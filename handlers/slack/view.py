@@ -216,7 +216,10 @@ def fallback(message: Message, names: Names) -> str:
                     for service, marks in rows
                 ]
             case Actions(title=title, who=who, actions=actions):
-                lines += [f"{title} ({who})" if who else title, *(f"{n}. {action}" for n, action in enumerate(actions, 1))]
+                lines += [
+                    f"{title} ({who})" if who else title,
+                    *(f"{n}. {action}" for n, action in enumerate(actions, 1)),
+                ]
             case _:
                 pass
     return cut(escaped("\n".join(line for line in lines if line.strip())), TEXT_LENGTH)

@@ -19,7 +19,7 @@ from bot.core.exchange import (
 )
 from bot.core.intake import InputError
 from bot.core.web import DomainNames
-from tests.servers.exchange import IIS_401_1, OWA_FORM, autodiscovered, busy, folder_reply, soap_fault
+from tests.servers.exchange_words import IIS_401_1, OWA_FORM, autodiscovered, busy, folder_reply, soap_fault
 
 URL = "https://mail.example.jp/EWS/Exchange.asmx"
 ADDRESSES = {

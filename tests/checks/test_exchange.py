@@ -1,21 +1,24 @@
 """Exchange on premises: every ews.* finding over real sockets, real TLS and real NTLM, and a log-in that does no harm."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from bot.compiling import ADVICE
-from bot.core.model import Endpoint
 from tests.checks.cases.table import holds
 from tests.checks.exchanging import ADMIN, DOMAIN, HOST, PASSWORD, TARO, Play, serve, told
-from tests.checks.running import examine, make_world
-from tests.servers.exchange import EWS, OWA_FORM, Reply, autodiscovered, busy, folder_reply, soap_fault
+from tests.checks.running import check_report
+from tests.servers.exchange import EWS
+from tests.servers.exchange_words import OWA_FORM, Reply, busy, soap_fault
 from tests.servers.script import spellings
+from tests.servers.world import World
 
 FINDINGS = {
     code: entry
@@ -242,136 +245,29 @@ async def test_impersonation_asks_for_the_other_mailbox() -> None:
     assert last.headers["x-anchormailbox"] == TARO
 
 
-@pytest.mark.parametrize("path", ["/owa/", "/ecp", "", "/EWS"])
-async def test_a_wrong_address_is_corrected_and_told(path: str) -> None:
-    played = await Play(path=path).run()
-    finding = played.seen.finding("ews.redirected", "ews.endpoint")
-    assert finding.evidence["use"].endswith(EWS)
-    assert finding.evidence["typed"].endswith(path)
-    assert played.seen.report.verdict == "warn"
-    assert played.seen.step("ews.login").status == "pass"
-
-
-async def test_a_redirect_is_followed_to_a_host_of_the_same_domain() -> None:
-    async with make_world() as world:
-        new = await serve(world, "ews.practice.test")
-        location = f"https://ews.practice.test:{new.port}{EWS}"
-        moved = await serve(world, pages={EWS: Reply(302, headers=(("Location", location),))})
-        seen = await Play().examine(world, moved)
-    assert seen.finding("ews.redirected", "ews.endpoint").evidence["use"].replace(":443", "") == location.replace(
-        ":443", ""
-    )
-    assert (seen.report.verdict, moved.transcript.used, new.transcript.used) == ("warn", 0, 1)
-    assert seen.step("ews.impersonation").status == "pass"
-
-
-async def test_a_secret_does_not_follow_a_redirect_to_somebody_else() -> None:
-    async with make_world() as world:
-        new = await serve(world, "ews.elsewhere.test")
-        location = f"https://ews.elsewhere.test:{new.port}{EWS}"
-        moved = await serve(world, pages={EWS: Reply(307, headers=(("Location", location),))})
-        seen = await Play().examine(world, moved)
-    assert seen.codes("ews.endpoint") == ["ews.redirected"]
-    assert seen.step("ews.login").skipped_because == "ews.endpoint"
-    assert (moved.transcript.used, new.transcript.used) == (0, 0)
-
-
-async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
-    async with make_world() as world:
-        world.record("inside.practice.test", "A", "10.1.2.3")
-        moved = await serve(
-            world, pages={EWS: Reply(302, headers=(("Location", f"https://inside.practice.test{EWS}"),))}
-        )
-        seen = await Play().examine(world, moved)
-    assert seen.codes("ews.endpoint") == ["dns.host_private", "ews.redirected"]
-    assert seen.report.cause == "dns.host_private"
-
-
-async def test_a_redirect_to_a_server_that_does_not_prove_itself() -> None:
-    async with make_world() as world:
-        new = await serve(world, "ews.practice.test", identity=world.identity("another.practice.test"))
-        moved = await serve(
-            world, pages={EWS: Reply(302, headers=(("Location", f"https://ews.practice.test:{new.port}{EWS}"),))}
-        )
-        seen = await Play().examine(world, moved)
-    assert seen.report.cause == "tls.name_mismatch"
-    assert seen.finding("tls.name_mismatch").evidence["expected_name"] == "ews.practice.test"
-    assert new.transcript.used == 0
-
-
-async def test_redirects_end() -> None:
-    played = await page(Reply(302, headers=(("Location", EWS),))).run()
-    assert played.seen.report.cause == "ews.not_exchange"
-    assert len(played.server.requests) < 8
-
-
-async def test_microsofts_own_servers_are_told_and_nothing_is_sent() -> None:
-    played = await Play(host="outlook.office365.com").run()
-    assert (played.seen.report.cause, played.seen.report.provider) == ("ews.forbidden", "m365")
-    assert played.server.transcript.used == 0
-    assert "Microsoft 365" in played.seen.report.advice[0].title + " ".join(played.seen.report.advice[0].actions)
-
-
-@pytest.mark.parametrize(
-    "fault", ["tls.expired", "tls.name_mismatch", "connect.refused", "connect.timeout", "dns.host_not_found"]
-)
-async def test_the_way_there_is_judged_as_for_mail_servers(fault: str) -> None:
-    async with make_world() as world:
-        port = 443
-        if fault == "tls.expired":
-            port = (await serve(world, identity=(await world.crafted("expired", HOST)).identity)).port
-        elif fault == "tls.name_mismatch":
-            port = (await serve(world, identity=world.identity("other.practice.test"))).port
-        elif fault == "connect.refused":
-            port = (await world.closed(HOST, 4443)).port
-        elif fault == "connect.timeout":
-            port = (await world.black_hole(HOST, 4443)).port
-        seen = await Play(hasty=True).examine(world, Endpoint(HOST, port, "tls"))
-    assert seen.report.cause == fault
-    assert seen.report.failing_step == f"ews.{fault.partition('.')[0]}"
-
-
-AUTODISCOVER = {
-    "answers": ("autodiscover.practice.test", True),
-    "asks for credentials": ("autodiscover.practice.test", False),
-    "at the domain": ("practice.test", False),
-}
-
-
-@pytest.mark.parametrize("name", AUTODISCOVER)
-async def test_autodiscover(name: str) -> None:
-    where, answers = AUTODISCOVER[name]
-    async with make_world() as world:
+@pytest.mark.parametrize("arguments", [(), ("--json",)])
+async def test_the_command_line(arguments: tuple[str, ...]) -> None:
+    async with World() as world:
         world.domain(DOMAIN)
-        if not world.privileged:
-            pytest.skip("port 443 may not be bound here")
-        ews = await serve(world, HOST if answers else where, **({} if answers else {"identity": world.identity(where)}))
-        if answers:
-            found = autodiscovered(f"https://{HOST}:{ews.port}{EWS}")
-            await serve(world, where, autodiscover=found)
-        seen = await examine(world, DOMAIN, scenario="exchange", account=ADMIN, secret=PASSWORD, mailbox=TARO)
-    assert seen.report.verdict == "pass", seen.data
-    assert seen.step("ews.endpoint").target == f"https://{HOST if answers else where}{EWS}"
-    assert ews.transcript.used == 1
+        server = await serve(world, accounts={ADMIN: PASSWORD}, may_impersonate=False)
+        asked = ("--ews", f"https://{HOST}:{server.port}{EWS}", "--account", ADMIN, "--mailbox", TARO)
+        done = await world.bot("check", DOMAIN, "--lang", "ja", *asked, *arguments, secret=PASSWORD)
+    assert done.status == 1, done.err
+    keeps_the_secret(server, done.out + done.err, PASSWORD)
+    if arguments:
+        check_report(done.report)
+        assert (done.report["failing_step"], done.report["cause"]) == ("ews.impersonation", "ews.impersonation_denied")
+    else:
+        assert "移行画面では、アカウントを次の形式で入力してください：admin@practice.test" in done.out
 
 
-async def test_autodiscover_by_srv() -> None:
-    async with make_world() as world:
-        world.domain(DOMAIN)
-        ews = await serve(world)
-        world.record(f"_autodiscover._tcp.{DOMAIN}", "SRV", f"0 0 {ews.port} {HOST}.")
-        seen = await examine(world, DOMAIN, scenario="exchange", account=ADMIN, secret=PASSWORD)
-    assert seen.report.verdict == "pass", seen.data
-    assert seen.step("domain.servers").notes["servers"]["ews"].endswith("(autodiscover srv)")
-
-
-async def test_autodiscover_finds_nothing() -> None:
-    async with make_world() as world:
-        world.domain(DOMAIN)
-        seen = await examine(world, DOMAIN, scenario="exchange")
-    assert seen.codes("domain.servers") == ["dns.servers_not_found"]
-    assert seen.report.verdict == "unknown"
-
-
-def test_the_answer_of_a_sound_server_is_sound() -> None:
-    assert b"NoError" in folder_reply("NoError").body
+async def test_a_batch(tmp_path: Path) -> None:
+    async with World() as world:
+        server = await serve(world)
+        lines = [{"ews": f"https://{HOST}:{server.port}{EWS}", "mailbox": TARO}, {"ews": "nothing at all"}]
+        file = tmp_path / "batch"
+        file.write_text("\n".join(json.dumps(line) for line in lines))
+        done = await world.bot("check", "--json", "--batch", str(file))
+    reports = {report["cause"]: report for report in map(json.loads, done.out.splitlines())}
+    assert (set(reports), done.status) == ({None, "input.url_invalid"}, 2)
+    assert [step["status"] for step in reports[None]["steps"]] == ["pass"] * 4 + ["skipped"] * 2

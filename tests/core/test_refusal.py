@@ -71,7 +71,21 @@ def test_samples_reach_the_goals():
     best, three = bench.accuracy(held_out)
     assert best >= bench.GOALS["best"]
     assert three >= bench.GOALS["best three"]
-    assert bench.calibration_error(held_out) < bench.GOALS["calibration error"]
+
+
+def test_fresh_texts_are_understood_and_confidence_is_honest():
+    fresh = bench.judge_half("B")
+    best, three = bench.accuracy(fresh)
+    assert best >= 0.9  # the goals are higher; this is what was reached, and must not be lost
+    assert three >= 0.93
+    assert bench.calibration_error(fresh) < bench.GOALS["calibration error"]
+
+
+def test_the_other_texts_are_divided_by_source():
+    halves = {half: {sample["source"] for sample in bench.read_half(half)} for half in "AB"}
+    assert halves["A"].isdisjoint(halves["B"])
+    samples = {sample["text"] for sample in bench.read_samples()}
+    assert samples.isdisjoint(sample["text"] for sample in bench.read_samples(bench.OTHERS))
 
 
 def test_only_known_codes_and_keys_are_named():
@@ -146,6 +160,33 @@ def test_server_words_outrank_the_wrapper():
         "SmtpClientAuthentication is disabled for the Tenant."
     )
     assert told(wrapped, protocol="smtp").code == "login.protocol_disabled"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "javax.mail.AuthenticationFailedException: 535 5.7.8 Error: password has expired",
+        "smtplib.SMTPAuthenticationError: (535, b'5.7.8 Error: password has expired')",
+        "The program could not connect. Check your name and secret. The server responded: Password has expired",
+        "MailException: Authentication failed; nested exception is:\n\tExpiredException: password has expired\n\tat a.b(C.java:1)",
+    ],
+)
+def test_the_words_within_a_wrapper_decide(text):
+    assert told(text).code == "login.password_expired"
+
+
+def test_names_of_constants_are_spelt_out():
+    assert told("status: PASSWORD_EXPIRED").code == told("status: password expired").code == "login.password_expired"
+
+
+def test_what_agrees_is_surer_than_what_stands_alone():
+    words, mark = "Incorrect username or password", "NO [AUTHENTICATIONFAILED]"
+    assert told(f"{mark} {words}", protocol="imap").confidence >= told(words, protocol="imap").confidence
+    assert told(f"{mark} {words}", protocol="imap").confidence > told(f"{mark} zorp", protocol="imap").confidence
+
+
+def test_a_failure_with_the_number_of_success_is_no_good_news():
+    assert told("235 auth failure", protocol="smtp").code != NOT_A_FAILURE
 
 
 def test_transcripts_are_read_past_greetings_and_capabilities():

@@ -390,3 +390,18 @@ async def test_it_stops_at_once_with_pages_open(mortal_page: Tab, mortal: BotPro
 async def test_a_suggestion_is_sent_when_it_is_pressed(page: Tab) -> None:
     await page.page.get_by_role("button", name="example.test").click()
     assert "no fault found" in await page.message("report:1")
+
+
+async def test_a_settings_file_is_attached_and_compared(page: Tab, tmp_path: Path) -> None:
+    settings = tmp_path / "autoconfig.xml"
+    settings.write_text(
+        '<?xml version="1.0"?><clientConfig version="1.1"><emailProvider id="example.test"><incomingServer type="imap">'
+        "<hostname>mail.example.test</hostname><port>993</port><socketType>SSL</socketType></incomingServer>"
+        "</emailProvider></clientConfig>",
+        encoding="utf-8",
+    )
+    await page.page.set_input_files("#file", settings)
+    compared = await page.message("compared:1")
+    assert "mail.example.test" in compared
+    await page.page.set_input_files("#file", {"name": "x.bin", "mimeType": "text/plain", "buffer": b"x" * 200_000})
+    await expect(page.page.locator("#state")).to_contain_text("cannot be read")

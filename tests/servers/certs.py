@@ -157,7 +157,7 @@ class Authority:
     @classmethod
     def root(
         cls,
-        name: str = "Practice Root CA",
+        name: str = "Test Root CA",
         *,
         key: KeyKind = "ec",
         validity: Validity = Validity(-700, 3000),
@@ -171,7 +171,7 @@ class Authority:
 
     def intermediate(
         self,
-        name: str = "Practice Issuing CA",
+        name: str = "Test Issuing CA",
         *,
         key: KeyKind = "ec",
         validity: Validity = Validity(-300, 1500),

@@ -69,12 +69,12 @@ def sound(site: Site) -> Crafted:
 
 @_recipe
 def sound_rsa(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice RSA CA", key="rsa2048").issue(site.host, key="rsa2048"), 0)
+    return Crafted(site.root.intermediate("Test RSA CA", key="rsa2048").issue(site.host, key="rsa2048"), 0)
 
 
 @_recipe
 def sound_two_intermediates(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice Policy CA").intermediate("Practice Second CA").issue(site.host), 0)
+    return Crafted(site.root.intermediate("Test Policy CA").intermediate("Test Second CA").issue(site.host), 0)
 
 
 @_recipe
@@ -87,8 +87,8 @@ def missing_intermediate(site: Site) -> Crafted:
 
 @_recipe
 def missing_upper_intermediate(site: Site) -> Crafted:
-    upper = site.root.intermediate("Practice Policy CA").reachable_at(site.aia)
-    lower = upper.intermediate("Practice Second CA")
+    upper = site.root.intermediate("Test Policy CA").reachable_at(site.aia)
+    lower = upper.intermediate("Test Second CA")
     whole = lower.issue(site.host)
     return Crafted(whole.sending(*whole.chain[:2]), 20, upper)
 
@@ -127,7 +127,7 @@ def expires_soon(site: Site) -> Crafted:
 
 @_recipe
 def intermediate_expired(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice Old CA", validity=EXPIRED).issue(site.host), 10)
+    return Crafted(site.root.intermediate("Test Old CA", validity=EXPIRED).issue(site.host), 10)
 
 
 @_recipe
@@ -187,23 +187,23 @@ def wrong_purpose(site: Site) -> Crafted:
 
 @_recipe
 def weak_key(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice RSA CA", key="rsa2048").issue(site.host, key="rsa1024"), 66)
+    return Crafted(site.root.intermediate("Test RSA CA", key="rsa2048").issue(site.host, key="rsa1024"), 66)
 
 
 @_recipe
 def weak_intermediate_key(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice Short CA", key="rsa1024").issue(site.host), 67)
+    return Crafted(site.root.intermediate("Test Short CA", key="rsa1024").issue(site.host), 67)
 
 
 @_recipe
 def weak_signature(site: Site) -> Crafted:
-    issuing = site.root.intermediate("Practice RSA CA", key="rsa2048")
+    issuing = site.root.intermediate("Test RSA CA", key="rsa2048")
     return Crafted(issuing.issue(site.host, key="rsa2048", signature="sha1"), 68)
 
 
 @_recipe
 def md5_signature(site: Site) -> Crafted:
-    issuing = site.root.intermediate("Practice RSA CA", key="rsa2048")
+    issuing = site.root.intermediate("Test RSA CA", key="rsa2048")
     return Crafted(issuing.issue(site.host, key="rsa2048", signature="md5"), 68)
 
 
@@ -220,18 +220,18 @@ def bad_intermediate_signature(site: Site) -> Crafted:
 
 @_recipe
 def not_an_authority(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice Server", ca=False).issue(site.host), 79)
+    return Crafted(site.root.intermediate("Test Server", ca=False).issue(site.host), 79)
 
 
 @_recipe
 def path_too_long(site: Site) -> Crafted:
-    short = site.root.intermediate("Practice Last CA", path_length=0)
-    return Crafted(short.intermediate("Practice Beyond CA").issue(site.host), 25)
+    short = site.root.intermediate("Test Last CA", path_length=0)
+    return Crafted(short.intermediate("Test Beyond CA").issue(site.host), 25)
 
 
 @_recipe
 def name_constraints(site: Site) -> Crafted:
-    return Crafted(site.root.intermediate("Practice Bound CA", permitted=("other.test",)).issue(site.host), 47)
+    return Crafted(site.root.intermediate("Test Bound CA", permitted=("other.test",)).issue(site.host), 47)
 
 
 @_recipe
@@ -244,7 +244,7 @@ def out_of_order(site: Site) -> Crafted:
 @_recipe
 def extra_certificate(site: Site) -> Crafted:
     whole = site.issuing.issue(site.host)
-    return Crafted(whole.sending(*whole.chain, site.root.intermediate("Practice Unused CA").certificate), 0)
+    return Crafted(whole.sending(*whole.chain, site.root.intermediate("Test Unused CA").certificate), 0)
 
 
 @_recipe
@@ -262,9 +262,9 @@ def root_sent(site: Site) -> Crafted:
 @_recipe
 def cross_signed(site: Site) -> Crafted:
     """Two intermediates of one name and key: one under an unknown, expired root first, one under the trusted."""
-    old = Authority.root("Practice Former Root", validity=EXPIRED)
-    expired_twin = old.intermediate("Practice Crossed CA", validity=Validity(-400, -3))
-    current = site.root.intermediate("Practice Crossed CA")
+    old = Authority.root("Test Former Root", validity=EXPIRED)
+    expired_twin = old.intermediate("Test Crossed CA", validity=Validity(-400, -3))
+    current = site.root.intermediate("Test Crossed CA")
     leaf = current.issue(site.host)
     return Crafted(leaf.sending(leaf.leaf, expired_twin.certificate, current.certificate), 0)
 
@@ -272,7 +272,7 @@ def cross_signed(site: Site) -> Crafted:
 @_recipe
 def expired_root_sent(site: Site) -> Crafted:
     """As after an old root's end: the chain on the wire ends in an expired cross-certificate of the trusted root."""
-    former = Authority.root("Practice Former Root", validity=EXPIRED)
-    crossed = replace(former).intermediate("Practice Root CA", validity=EXPIRED)
+    former = Authority.root("Test Former Root", validity=EXPIRED)
+    crossed = replace(former).intermediate("Test Root CA", validity=EXPIRED)
     whole = site.issuing.issue(site.host)
     return Crafted(whole.sending(*whole.chain, crossed.certificate), 0)

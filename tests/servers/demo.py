@@ -17,7 +17,7 @@ from tests.servers.world import World
 async def main() -> int:
     async with World() as world:
         practices = await furnish(world)
-        suggestions = json.dumps([practice.domain for practice in practices])
+        suggestions = json.dumps([f"{p.domain}|{p.account} / {p.secret}" for p in practices])
         for practice in practices:
             print(f"{practice.domain:26} {practice.account:32} {practice.secret:10} {practice.code or 'all good'}")
         environment = {**os.environ, **world.environment, "MIGCHECK_WEB__SUGGESTIONS": suggestions}

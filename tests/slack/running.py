@@ -35,7 +35,13 @@ class Process:
 
 @asynccontextmanager
 async def process(
-    slack: FakeSlack, world: World, log: Path, *, mode: str = "http", port: int | None = None, more: Mapping[str, str] | None = None
+    slack: FakeSlack,
+    world: World,
+    log: Path,
+    *,
+    mode: str = "http",
+    port: int | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Process]:
     port = port or free_port()
     environment = {
@@ -53,7 +59,17 @@ async def process(
     }
     with log.open("ab") as out:
         bot = await asyncio.create_subprocess_exec(
-            sys.executable, "-X", "dev", "-W", "error::ResourceWarning", "-m", "bot", "run", env=environment, stdout=out, stderr=out
+            sys.executable,
+            "-X",
+            "dev",
+            "-W",
+            "error::ResourceWarning",
+            "-m",
+            "bot",
+            "run",
+            env=environment,
+            stdout=out,
+            stderr=out,
         )
     try:
         origin = f"http://127.0.0.1:{port}"

@@ -100,9 +100,7 @@ async def test_a_host_is_probed_no_more_than_so_often_by_all_together(slack: Fak
         await bob.sees_with(words="checked often enough")
 
 
-async def test_people_of_other_organisations_are_not_answered(
-    slack: FakeSlack, start: Start, practice: World
-) -> None:
+async def test_people_of_other_organisations_are_not_answered(slack: FakeSlack, start: Start, practice: World) -> None:
     eve = slack.person("U0666", email="eve@evil.test", is_stranger=True, team_id="T0666")
     channel = slack.channel("C0001", "U0666", "UBOT", shared=True)
     async with start(MIGCHECK_ACCESS__DOMAINS=f'["{ALL_GOOD.domain}"]'):
@@ -123,7 +121,9 @@ async def test_in_a_shared_channel_nothing_is_said_not_even_to_our_own(slack: Fa
         assert [m for m in slack.team.messages if m.channel == channel and m.author == "UBOT"] == []
 
 
-@pytest.mark.parametrize(("locale", "words"), [("ja-JP", "確認"), ("en-GB", "Checking"), ("zh-CN", "检查"), ("fr-FR", "確認")])
+@pytest.mark.parametrize(
+    ("locale", "words"), [("ja-JP", "確認"), ("en-GB", "Checking"), ("zh-CN", "检查"), ("fr-FR", "確認")]
+)
 async def test_the_language_is_the_profiles(slack: FakeSlack, start: Start, locale: str, words: str) -> None:
     ann = slack.person("UADMIN", locale=locale)
     async with start():

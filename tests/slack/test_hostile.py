@@ -36,7 +36,9 @@ from tests.slack.conftest import Start, data_of
 
 EVIL = (
     "<!channel> <!here|here> <@U0001> <#C0001> <!subteam^S1> <https://evil.test|your bank> *bold* _it_ ~no~ `code` ```\n"
-    "> quote & &lt; :bomb: https://evil.test \u202egnp.exe \u200b\u2066\x1b[31mred\x00\x07 \ud800 @channel " + "A" * 4000
+    "> quote & &lt; :bomb: https://evil.test \u202egnp.exe \u200b\u2066\x1b[31mred\x00\x07 \ud800 @channel "
+    + "A"
+    * 4000
 )
 
 
@@ -136,7 +138,9 @@ def test_clean_keeps_lines_and_letters() -> None:
 async def test_a_servers_banner_cannot_speak_for_the_bot(slack: FakeSlack, start: Start, practice: World) -> None:
     ann = slack.person("UADMIN")
     practice.domain("evil.test")
-    await practice.imap("imap.evil.test", greeting="* BYE <!channel> <https://evil.test|log in here> *now* \u202e @here")
+    await practice.imap(
+        "imap.evil.test", greeting="* BYE <!channel> <https://evil.test|log in here> *now* \u202e @here"
+    )
     await practice.smtp("smtp.evil.test")
     async with start():
         await ann.command("evil.test")

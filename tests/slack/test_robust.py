@@ -22,7 +22,14 @@ async def test_a_redelivered_command_event_and_press_have_one_effect(slack: Fake
         pressed = await ann.presses(report, "recheck")
         await ann.again(pressed)
         await ann.report(1)
-        event = {"type": "message", "channel_type": "im", "user": "UADMIN", "text": "help", "ts": "1700000000.000100", "channel": ann.im}
+        event = {
+            "type": "message",
+            "channel_type": "im",
+            "user": "UADMIN",
+            "text": "help",
+            "ts": "1700000000.000100",
+            "channel": ann.im,
+        }
         slack.team.messages.append(_typed(ann.im, "1700000000.000100", "help"))
         first = await ann.event(event)
         await asyncio.gather(*(ann.again(first, turn) for turn in (1, 2, 3)))
@@ -64,7 +71,9 @@ async def test_forged_and_stale_requests_have_no_effect(slack: FakeSlack, start:
         assert slack.calls == []
 
 
-@pytest.mark.parametrize("body", ["{", "[]", "null", '{"type": "event_callback"}', '{"type":"block_actions"}', "\ufffd"])
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "null", '{"type": "event_callback"}', '{"type":"block_actions"}', "\ufffd"]
+)
 async def test_a_signed_request_that_makes_no_sense_ends_nothing(slack: FakeSlack, start: Start, body: str) -> None:
     ann = slack.person("UADMIN")
     async with start():
@@ -91,7 +100,9 @@ async def test_slack_says_wait_and_nothing_is_lost(slack: FakeSlack, start: Star
 
 
 @pytest.mark.parametrize("lost", [Answer(502, after_effect=True), Answer(0, after_effect=True)])
-async def test_a_message_whose_answer_was_lost_is_not_posted_twice(slack: FakeSlack, start: Start, lost: Answer) -> None:
+async def test_a_message_whose_answer_was_lost_is_not_posted_twice(
+    slack: FakeSlack, start: Start, lost: Answer
+) -> None:
     ann = slack.person("UADMIN")
     slack.script["chat.postMessage"].extend([lost, lost])
     async with start():
@@ -162,5 +173,7 @@ def _typed(channel: str, ts: str, text: str):
 
 
 def _doubles(slack: FakeSlack) -> list[str]:
-    names = [m.blocks[0]["block_id"] for m in slack.team.messages if m.blocks and "block_id" in m.blocks[0] and not m.whom]
+    names = [
+        m.blocks[0]["block_id"] for m in slack.team.messages if m.blocks and "block_id" in m.blocks[0] and not m.whom
+    ]
     return [name for name in names if names.count(name) > 1]

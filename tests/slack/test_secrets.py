@@ -21,7 +21,14 @@ def spellings(secret: str) -> list[bytes]:
     """What a secret looks like on its way through programs."""
     raw = secret.encode()
     plain = b"\0" + ALL_GOOD.account.encode() + b"\0" + raw
-    forms = [secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1], repr(secret)[1:-1], urllib.parse.quote(secret), urllib.parse.quote_plus(secret)]
+    forms = [
+        secret,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        urllib.parse.quote(secret),
+        urllib.parse.quote_plus(secret),
+    ]
     made = [form.encode() for form in forms]
     return [*made, base64.b64encode(raw), base64.b64encode(plain), raw.hex().encode(), b"tr0ub4dor"]
 
@@ -32,7 +39,9 @@ def assert_nowhere(slack: FakeSlack, *files: Path) -> None:
             assert form not in file.read_bytes(), file
         for message in slack.team.messages:
             if message.author == slack.team.bot:
-                assert form.decode("utf-8", "replace") not in message.text + json.dumps(message.blocks, ensure_ascii=False)
+                assert form.decode("utf-8", "replace") not in message.text + json.dumps(
+                    message.blocks, ensure_ascii=False
+                )
         assert form.decode("utf-8", "replace") not in str(slack.calls)
 
 

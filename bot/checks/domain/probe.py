@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.checks.domain.wire import autoconfig_urls, is_host, read_autoconfig
-from bot.checks.link.fetch import fetch
 from bot.checks.link.line import Net
 from bot.core.model import Answer, ConnectFacts, DomainFacts, Endpoint, Security, ServersFacts, Service, endpoint
 from bot.core.providers import Match, Provider, find_by_domain, find_by_mx
@@ -130,6 +129,8 @@ async def _by_trying(
 
 async def _by_pages(net: Net, wanted: Wanted, facts: DomainFacts) -> tuple[dict[Service, Endpoint], str]:
     """All the places at once; the best one that has an answer counts."""
+    from bot.checks.link.fetch import fetch  # noqa: PLC0415 - for domains that nothing else tells of
+
     places = [(url, "autoconfig") for url in autoconfig_urls(wanted.domain)]
     mx = facts.mx.records[0] if facts.mx.records else ""
     provider = None if not mx or mx.endswith(f".{wanted.domain}") else _registered(mx)

@@ -7,8 +7,8 @@ its Autodiscover. The secret is not used here: it would be a second log-in.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from urllib.parse import urlsplit
-from xml.sax.saxutils import escape
 
 from bot.checks.ews import wire
 from bot.checks.ews.http import Talk, line_to, open_line

@@ -28,7 +28,8 @@ async def find_endpoint(line: Line) -> HttpFacts:
     """What answers to a request without credentials, after redirects through the network guard."""
     talk, url, sent_to = Talk(line), line.endpoint.url, list[str]()
     while True:
-        await talk.ready()
+        if sent_to:
+            await talk.ready()
         answer = await talk.ask(url, body=wire.get_folder())
         target = _secure(wire.leads_to(answer))
         facts = _facts(answer, sent_to, target)

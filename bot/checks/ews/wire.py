@@ -6,9 +6,9 @@ import re
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 from urllib.parse import urljoin, urlsplit
-from xml.sax.saxutils import escape
 
 from bot.checks.link.stream import printable
 from bot.core.web import DomainNames, Page

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from bot.checks.link import certificates, tls
+from bot.checks.link import tls
 from bot.checks.link.connect import Dialled, dial, dropped
 from bot.checks.link.dns import Questions
 from bot.checks.link.faults import NETWORK_ERRORS, Malformed, fault_of
@@ -142,6 +142,8 @@ class Line:
 
     async def _evidence(self, facts: TlsFacts) -> TlsFacts:
         """What a second connection without demands shows, after a failure only; no secret goes over it."""
+        from bot.checks.link import certificates  # noqa: PLC0415 - cryptography can be loaded during a wait
+
         if facts.fault is not None and facts.fault.kind in ("malformed", "timeout"):
             return facts
         if facts.fault is not None and await self._was_dropped(facts.fault):

@@ -11,7 +11,6 @@ import ssl
 import time
 from dataclasses import dataclass, replace
 
-from bot.checks.link.certificates import read_chain
 from bot.checks.link.faults import fault_of
 from bot.checks.link.stream import EndOfStream, VerifiedStream, printable
 from bot.core.model import Fault, TlsFacts
@@ -126,6 +125,8 @@ async def handshake(
 
 
 def _agreed(tls: ssl.SSLObject, facts: TlsFacts) -> TlsFacts:
+    from bot.checks.link.certificates import read_chain  # noqa: PLC0415 - cryptography can be loaded during a wait
+
     cipher = tls.cipher()
     return replace(facts, version=tls.version(), cipher=cipher[0] if cipher else None, chain=read_chain(_sent(tls)))
 

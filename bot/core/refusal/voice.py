@@ -23,8 +23,10 @@ _REPLY = (
 )
 _ANNOUNCED = (
     r"(?i)(?:(?:server|host|mail service|it|he) (?:said|responded|replied|answered|returned)(?: with)?"
-    r"|(?:server(?:'s)? )?(?:response|reply|answer)(?: from [\w.-]+| was| text| status \"ok\" expected, but \"no\" received)?"
-    r"|with message|info: some|following message|\bdata|antwortete?t?|serverantwort(?: war)?|respuesta(?: del servidor)?(?: fue)?"
+    r"|(?:server(?:'s)? )?(?:response|reply|answer)"
+    r"(?: from [\w.-]+| was| text| status \"ok\" expected, but \"no\" received)?"
+    r"|with message|info: some|following message|\bdata|antwortete?t?|serverantwort(?: war)?"
+    r"|respuesta(?: del servidor)?(?: fue)?"
     r"|reponse(?: du serveur)?(?: etait)?|réponse(?: du serveur)?(?: était)?|risposta(?: del server)?|ответ сервера"
     r"|服务器(?:返回|响应|应答)(?:为|信息)?|伺服器回應|サーバー?(?:から)?の応答|応答|서버 응답)"
     r"(?:\s*[:=：]\s*|\s*\(\s*|\s+(?=['\"]))[\[('\"b]{0,4}"
@@ -33,7 +35,10 @@ _CAUSED = r"nested exception is:?|[Cc]aused by:|--->|[Ii]nner ?[Ee]xception:?|Th
 _FRAME = re.compile(r"^\s*(?:at |in |File \"|#\d|\.\.\. )")
 # Names of exceptions: what a library made of the reply
 _CLASS = r"\b(?:[A-Za-z_$][\w$]*[.\\/:]{1,2})*[A-Z]\w*?(?:Exception|Error)\b(?:\]| \(0x[0-9A-Fa-f]+\))?:?"
-_CALL = r"\b[\w$]+(?:\.[\w$<>]+){2,}(?=\s?\()|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)|\((?:[A-Z][a-z]+){2,}\)"
+_CALL = (
+    r"\b[\w$]+(?:\.[\w$<>]+){2,}(?=\s?\()"
+    r"|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)|\((?:[A-Z][a-z]+){2,}\)"
+)
 
 
 @lru_cache(maxsize=8)

@@ -43,6 +43,7 @@ const RENDER = {
       ? make("p", { class: "said" }, foreign(block.text, 20000))
       : make("figure", { class: "foreign" }, make("figcaption", {}, block.label), make("pre", { dir: "auto" }, foreign(block.text))),
   Fields: (block) => make("dl", { class: "fields" }, ...block.rows.map(([name, value]) => row(name, value))),
+  Comparison: (block) => comparison(block),
   Steps: (block, page) => make("div", { class: "paths" }, ...block.rows.map(([service, marks]) => path(service, marks, page))),
   Actions: (block, page) => advice(block, page),
   More: (block, page) => make("details", {}, make("summary", {}, block.label), ...blocks(block.blocks, page)),
@@ -52,6 +53,16 @@ const RENDER = {
 
 function row(name, value) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, make("bdi", {}, foreign(value))));
+}
+
+/** Two columns side by side; a row that differs says so to eyes and ears. */
+function comparison(block) {
+  const cell = (value) => make("td", {}, make("bdi", {}, foreign(value || "–")));
+  const rows = block.rows.map(([name, left, right, same]) =>
+    make("tr", { class: same ? null : "differs" }, make("th", { scope: "row" }, `${same ? "=" : "≠"} ${name}`), cell(left), cell(right)),
+  );
+  const heads = ["", block.left, block.right].map((name) => make("th", { scope: "col" }, name));
+  return make("table", { class: "comparison" }, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
 }
 
 /** A paragraph in which commands can be copied. */

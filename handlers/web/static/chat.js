@@ -9,6 +9,7 @@ const log = at("log");
 const text = at("text");
 const state = at("state");
 const RETRIES = [500, 1500, 4000];
+const MOST_FILE = 100_000; // bytes; settings of mail programs have a few thousand
 
 let open = null; // the id of the case that is shown
 let source = null; // its stream
@@ -296,6 +297,18 @@ at("say").addEventListener("submit", (event) => {
   event.preventDefault();
   say(text.value);
   text.focus();
+});
+at("attach").addEventListener("click", () => at("file").click());
+at("file").addEventListener("change", async (event) => {
+  const file = event.target.files[0];
+  event.target.value = "";
+  if (!file) return;
+  const content = file.size > MOST_FILE ? "" : await file.text();
+  if (!content.trim() || content.length > text.maxLength) {
+    state.textContent = words.file_unusable;
+    return;
+  }
+  say(content);
 });
 at("new").addEventListener("click", () => (location.hash ? (location.hash = "") : show()));
 at("skip").addEventListener("click", (event) => {

@@ -128,7 +128,9 @@ class Person:
         return await self._action(found, more, value, option, key)
 
     async def presses_home(self, action: str, *, option: str | None = None) -> Ack:
-        home = self.team.homes[self.id]
+        return await self.presses_home_of(self.team.homes[self.id], action, option=option)
+
+    async def presses_home_of(self, home: dict[str, Any], action: str, *, option: str | None = None) -> Ack:
         found = next(a for a in actions_of(home["blocks"]) if a["action_id"] == f"migcheck.{action}")
         return await self._action(
             found, {"container": {"type": "view"}, "view": home | {"id": "VHOME"}}, None, option, None

@@ -1,0 +1,242 @@
+"""Messages to cards (JSON 2.0). Pure: a message, the reader's words and the name of the message give the card."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.message import (
+    Actions,
+    Block,
+    Button,
+    Buttons,
+    Comparison,
+    Fields,
+    Form,
+    Message,
+    More,
+    Steps,
+    Text,
+    Untrusted,
+)
+from bot.core.model import Lang
+from handlers.lark.form import form_part, secret_part
+from handlers.lark.parts import (
+    UNTRUSTED_LENGTH,
+    Part,
+    box,
+    button,
+    links,
+    note,
+    panel,
+    plain,
+    side_by_side,
+    title,
+    words,
+)
+from handlers.slack.parts import clean, cut
+
+MOST_ELEMENTS = 190
+"""Lark takes 200 in a card, every text counted; the rest is kept for the note that something was cut off."""
+MOST_BYTES = 28_000
+"""Lark takes 30 kB; a card travels as a string within JSON, so it is counted as that."""
+LOCALES: Mapping[Lang, str] = {"ja": "ja_jp", "en": "en_us", "zh": "zh_cn"}
+_TEMPLATES = {"pass": "green", "warn": "orange", "fail": "red", "unknown": "grey"}
+_MARKS = {"pass": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skipped": "–"}
+_SUMMARY, _TITLE = 200, 200
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a card needs besides the message: the reader's words, and the case and key by which its buttons call it."""
+
+    words: Mapping[str, str]
+    case: str = ""
+    key: str = ""
+    takes_secret: bool = False
+    """Whether the offer to type a secret has the field for it."""
+    silent: bool = False
+    """Whether others read along: then nothing can be pressed."""
+
+    @property
+    def value(self) -> dict[str, str]:
+        return {"case": self.case, "key": self.key}
+
+
+def card_of(message: Message, names: Names) -> Part:
+    """The card within Lark's limits; what does not fit is left out from the end and said so."""
+    blocks = list(message.blocks) or [Text(message.text)]
+    head = _head(message, blocks)
+    if head and isinstance(blocks[0], Text) and len(blocks[0].text) <= _TITLE:
+        blocks = blocks[1:]
+    private = names.takes_secret or any(isinstance(block, Form) for block in blocks)
+    config = {
+        "update_multi": True,
+        "enable_forward": not private,
+        "summary": {"content": cut(clean(message.text).replace("\n", " ").strip(), _SUMMARY)},
+    }
+    card: Part = {"schema": "2.0", "config": config, **head, "body": {"elements": []}}
+    card["body"]["elements"] = _fitting(card, [part for block in blocks for part in _parts(block, names)], names)
+    return card
+
+
+def _head(message: Message, blocks: list[Block]) -> Part:
+    """A coloured title, which is all that old clients show: for reports, progress and what begins with a title."""
+    titled = isinstance(blocks[0], Text) and blocks[0].style == "title"
+    if not titled and "progress" not in message.data:
+        return {}
+    color = _TEMPLATES.get(str(message.data.get("verdict")), "blue")
+    return {"header": {"title": plain(message.text, _TITLE), "template": color}}
+
+
+def _parts(block: Block, names: Names) -> list[Part]:
+    match block:
+        case Text(text=text, style=style):
+            shown = {"title": title, "note": note}.get(style, words)
+            return [shown(text)] if text.strip() else []
+        case Untrusted(label=label, text=text):
+            return [words(label), box(words(cut(clean(text), UNTRUSTED_LENGTH)))]
+        case Fields(rows=rows):
+            return [box(words("\n".join(f"{name}: {cut(_line(value), 300)}" for name, value in rows)))]
+        case Comparison():
+            return [box(words(_comparison(block)))]
+        case Steps():
+            return [part for service, marks in block.rows for part in _steps(service, marks, names)]
+        case Actions():
+            return _actions(block, names)
+        case More(label=label, blocks=blocks):
+            return [panel(label, [part for inner in blocks for part in _parts(inner, names)])]
+        case Buttons(buttons=buttons):
+            return [] if names.silent else _buttons(buttons, names)
+        case Form():
+            return [form_part(block, names.value)]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _comparison(table: Comparison) -> str:
+    """Two columns as lines, since a phone is too narrow for a table."""
+    lines = []
+    for label, left, right, same in table.rows:
+        lines.append(f"{_MARKS['pass'] if same else _MARKS['fail']} {label}")
+        lines += [f"    {table.left}: {_line(left)}", f"    {table.right}: {_line(right)}"]
+    return "\n".join(lines)
+
+
+def _steps(service: str, marks: Iterable[Any], names: Names) -> list[Part]:
+    """One service: its steps in order, each with a mark, and below what was found where it is not good."""
+    shown = list(marks)
+    path = "  →  ".join(_mark(mark.status, mark.label, names) for mark in shown)
+    notes = [f"{mark.label}: {cut(mark.note, 200)}" for mark in shown if mark.note and mark.status in _MARKED]
+    failed = any(mark.status == "fail" for mark in shown)
+    return [words("\n".join([service, path, *notes]), color="red" if failed else "default")]
+
+
+_MARKED = ("fail", "warn", "unknown")
+
+
+def _mark(status: str, label: str, names: Names) -> str:
+    said = "" if status == "pass" else f" ({names.words.get(f'status.{status}', status)})"
+    return f"{_MARKS.get(status, '·')} {label}{said}"
+
+
+def _actions(advice: Actions, names: Names) -> list[Part]:
+    parts = [words(advice.title)]
+    if advice.who:
+        parts.append(note(names.words["who_line"].format(who=advice.who)))
+    if advice.actions:
+        parts.append(box(words("\n".join(f"{n}. {cut(a, 600)}" for n, a in enumerate(advice.actions, 1)))))
+    return [*parts, *([links([(one.title, one.url) for one in advice.links])] if advice.links else [])]
+
+
+def _buttons(buttons: Iterable[Button], names: Names) -> list[Part]:
+    """Buttons in a row. Where the secret may be typed here, its field stands in place of the button that leads to it."""
+    field = [secret_part(names.value, names.words)] if names.takes_secret else []
+    made = [
+        button(
+            b.label,
+            {**names.value, "action": b.action} | ({"link": "yes"} if b.url is not None else {}),
+            primary=b.primary,
+            url=b.url,
+        )
+        for b in buttons
+        if not (field and b.action == "secret")
+    ]
+    return [*field, *([side_by_side(made)] if made else [])]
+
+
+# Limits.
+
+
+def _fitting(card: Part, elements: list[Part], names: Names) -> list[Part]:
+    """As many elements as fit. What can be pressed stays; the rest goes from the end."""
+    if _fits(card, elements):
+        return elements
+    kept, cut_off = list(elements), note(names.words["cut_off"])
+    while len(kept) > 1 and not _fits(card, [*kept, cut_off]):
+        last = next((i for i in range(len(kept) - 1, 0, -1) if not _pressable(kept[i])), len(kept) - 1)
+        del kept[last]
+    place = next((i for i in range(len(kept) - 1, -1, -1) if not _pressable(kept[i])), -1)
+    return [*kept[: place + 1], cut_off, *kept[place + 1 :]]
+
+
+def _fits(card: Part, elements: list[Part]) -> bool:
+    whole = {**card, "body": {"elements": elements}}
+    return size_of(whole) <= MOST_BYTES and sum(1 for _ in tagged(whole)) <= MOST_ELEMENTS
+
+
+def size_of(card: Part) -> int:
+    """Bytes of a card as it is sent: a string within JSON."""
+    return len(json.dumps(json.dumps(card, ensure_ascii=False), ensure_ascii=False).encode())
+
+
+def tagged(part: Any) -> Iterator[Part]:
+    """Everything in a card that Lark counts as an element."""
+    if isinstance(part, dict):
+        if "tag" in part:
+            yield part
+        for inner in part.values():
+            yield from tagged(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from tagged(inner)
+
+
+def _pressable(element: Part) -> bool:
+    return any(part["tag"] in ("button", "form") for part in tagged(element))
+
+
+# Several languages in one card.
+
+
+def in_languages(cards: Mapping[Lang, Part], main: Lang) -> Part:
+    """One card that everybody reads in their own language: the main one with the others' words beside its own.
+
+    Where the cards are not of one shape (links differ, say), or it grows too large, the main one alone.
+    """
+    try:
+        merged = _merged({LOCALES[lang]: card for lang, card in cards.items()}, cards[main])
+    except _ShapesDifferError:
+        return cards[main]
+    return merged if size_of(merged) <= MOST_BYTES else cards[main]
+
+
+class _ShapesDifferError(Exception):
+    pass
+
+
+def _merged(versions: Mapping[str, Any], main: Any) -> Any:
+    if isinstance(main, dict):
+        if any(not isinstance(v, dict) or v.keys() != main.keys() for v in versions.values()):
+            raise _ShapesDifferError
+        if "content" in main:
+            said = {locale: version["content"] for locale, version in versions.items()}
+            return main | ({"i18n_content": said} if len(set(said.values())) > 1 else {})
+        return {key: _merged({loc: v[key] for loc, v in versions.items()}, part) for key, part in main.items()}
+    if isinstance(main, list):
+        if any(not isinstance(v, list) or len(v) != len(main) for v in versions.values()):
+            raise _ShapesDifferError
+        return [_merged({loc: v[at] for loc, v in versions.items()}, part) for at, part in enumerate(main)]
+    return main

@@ -1,0 +1,102 @@
+"""The manifest, doctor, and what is refused at the start."""
+
+import jsonschema
+import pytest
+
+from bot.app import StartError, open_bot
+from bot.manifest import BOT_SCOPES, manifest_command, slack_manifest
+from bot.settings import Settings
+from handlers.slack.doctor import check_slack
+from tests.servers.slack import FakeSlack
+from tests.servers.slack.methods import METHODS
+from tests.servers.world import World
+from tests.slack.conftest import settings_for
+
+FORBIDDEN = {"channels:history", "groups:history", "mpim:history", "chat:write.public", "chat:write.customize", "admin"}
+SHAPE = {
+    "type": "object",
+    "required": ["display_information", "features", "oauth_config", "settings"],
+    "properties": {
+        "display_information": {"properties": {"name": {"maxLength": 35}, "description": {"maxLength": 140}}},
+        "features": {
+            "properties": {
+                "slash_commands": {
+                    "items": {"properties": {"command": {"pattern": "^/.{1,31}$"}, "usage_hint": {"maxLength": 1000}}}
+                },
+                "agent_view": {
+                    "properties": {"agent_description": {"maxLength": 300}, "suggested_prompts": {"maxItems": 4}}
+                },
+                "shortcuts": {"items": {"properties": {"name": {"maxLength": 24}, "description": {"maxLength": 150}}}},
+            }
+        },
+    },
+}
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    return monkeypatch
+
+
+def test_the_manifest_matches_the_settings(clean: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    clean.setenv("MIGCHECK_WEB__PUBLIC_URL", "https://bot.example.test")
+    clean.setenv("MIGCHECK_SLACK__COMMAND", "/mailcheck")
+    http = slack_manifest(Settings())
+    jsonschema.validate(http, SHAPE)
+    assert http["features"]["slash_commands"][0]["command"] == "/mailcheck"
+    assert http["features"]["slash_commands"][0]["url"] == "https://bot.example.test/slack/events"
+    assert not http["settings"]["socket_mode_enabled"]
+    clean.setenv("MIGCHECK_SLACK__MODE", "socket")
+    socket = slack_manifest(Settings())
+    assert socket["settings"]["socket_mode_enabled"]
+    assert "https://" not in json.dumps(socket)
+    clean.setenv("MIGCHECK_SLACK__CLIENT_ID", "1.2")
+    assert slack_manifest(Settings())["oauth_config"]["redirect_urls"] == [
+        "https://bot.example.test/slack/oauth_redirect"
+    ]
+    assert manifest_command("slack") == 0
+    assert json.loads(capsys.readouterr().out)["features"]["agent_view"]
+
+
+def test_scopes_are_as_few_as_do() -> None:
+    assert FORBIDDEN.isdisjoint(BOT_SCOPES)
+    used = {method.scope for method in METHODS.values() if method.scope} - {"connections:write"}
+    events = {"app_mentions:read", "commands", "users:read.email", "groups:read"}
+    assert set(BOT_SCOPES) == used | events
+
+
+async def test_doctor_says_what_is_missing(world: World, slack: FakeSlack, clean: pytest.MonkeyPatch) -> None:
+    settings = settings_for(world, slack, clean)
+    assert {outcome.mark for outcome in await check_slack(settings)} == {"pass"}
+    whole = slack.grants[slack.bot_token]
+    slack.grants[slack.bot_token] = replace(whole, scopes=slack.scopes - {"im:history"})
+    found = [outcome for outcome in await check_slack(settings) if outcome.mark == "fail"]
+    assert "im:history" in found[0].found
+    slack.grants[slack.bot_token] = whole
+    bad = settings_for(world, slack, clean, MIGCHECK_SLACK__BOT_TOKEN="xoxb-wrong")
+    told = [outcome for outcome in await check_slack(bad) if outcome.mark == "fail"]
+    assert "invalid_auth" in told[0].found
+    assert "xoxb-wrong" not in str(told)
+    slack.faults.clear()
+    away = settings_for(world, slack, clean, MIGCHECK_SLACK__API_URL="http://127.0.0.1:1/api/")
+    assert "unknown" in {outcome.mark for outcome in await check_slack(away)}
+    socket = settings_for(world, slack, clean, MIGCHECK_SLACK__MODE="socket", MIGCHECK_SLACK__APP_TOKEN=slack.app_token)
+    assert {outcome.mark for outcome in await check_slack(socket)} == {"pass"}
+    assert not slack.sockets, "a test of the token leaves no connection open"
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [
+        ({"MIGCHECK_SLACK__BOT_TOKEN": ""}, "slack.bot_token"),
+        ({"MIGCHECK_SLACK__SIGNING_SECRET": ""}, "slack.signing_secret"),
+        ({"MIGCHECK_SLACK__MODE": "socket"}, "slack.app_token"),
+    ],
+)
+async def test_what_is_missing_is_named_at_the_start(
+    world: World, slack: FakeSlack, clean: pytest.MonkeyPatch, missing: dict[str, str], named: str
+) -> None:
+    with pytest.raises(StartError, match=named):
+        async with open_bot(settings_for(world, slack, clean, **missing)):
+            pass
+    assert "fail" in {outcome.mark for outcome in await check_slack(settings_for(world, slack, clean, **missing))}

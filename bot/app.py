@@ -38,6 +38,7 @@ from handlers.web.session import chat_key, sessions
 from handlers.web.stream import Stream
 
 if TYPE_CHECKING:
+    from handlers.lark.platform import LarkPlatform
     from handlers.slack.platform import SlackPlatform
 
 GRACE = 5.0
@@ -116,13 +117,13 @@ async def open_bot(settings: Settings, clock: Callable[[], float] = time.time) -
         network = stack.enter_context(open_network(settings))
         mind, vault, feed = Mind(), Vault(settings.secrets.ttl), Feed()
         ports: dict[str, Port] = {WEB: WebPort(store, feed, clock)} if chat else {}
-        slack = await _slack(stack, settings, store, mind, clock) if settings.slack.enabled else None
-        if slack is not None:
-            ports[slack.port.name] = slack.port
+        platforms = await _platforms(stack, settings, store, mind, clock)
+        ports |= {platform.port.name: platform.port for platform in platforms}
         conversation = Conversation(store, vault, mind, network, ports, settings, clock)
         stack.push_async_callback(conversation.stop, GRACE)
         await conversation.start()
-        browsers, health = sessions(settings), Health({"store": store.ping} | ({"slack": slack.ready} if slack else {}))
+        health = Health({"store": store.ping} | {platform.port.name: platform.ready for platform in platforms})
+        browsers = sessions(settings)
         routes = [*health.routes(), *SecretPage(store, conversation, mind, clock).routes()]
         routes += [*ReportPage(store, mind, browsers).routes(), *Export(store).routes()]
         if chat:
@@ -131,13 +132,13 @@ async def open_bot(settings: Settings, clock: Callable[[], float] = time.time) -
                 *Stream(store, feed, browsers).routes(),
             ]
             routes += Chat(store, conversation, mind, browsers).routes()
-        if slack is not None:
-            slack.listen(conversation)
-            routes += slack.routes()
+        for platform in platforms:
+            platform.listen(conversation)
+            routes += platform.routes()
         app = make_app(own_hosts(settings), mind, routes)
         await stack.enter_async_context(serving(app, listener))
-        if slack is not None:
-            await stack.enter_async_context(slack.running())
+        for platform in platforms:
+            await stack.enter_async_context(platform.running())
         stack.callback(feed.close)
         stack.callback(health.stop)
         await stack.enter_async_context(_repeating(_WIPE_EVERY, lambda: _wipe(vault, clock)))
@@ -145,16 +146,26 @@ async def open_bot(settings: Settings, clock: Callable[[], float] = time.time) -
         yield Bot(conversation, store, vault, f"http://{settings.web.listen}", chat)
 
 
-async def _slack(
+async def _platforms(
     stack: AsyncExitStack, settings: Settings, store: Store, mind: Mind, clock: Callable[[], float]
-) -> "SlackPlatform":
-    """Slack's libraries take long to import, so only who uses them pays for it. Raises StartError."""
-    from handlers.slack.platform import SlackError, open_slack  # noqa: PLC0415
+) -> "list[SlackPlatform | LarkPlatform]":
+    """The chat platforms that are switched on; their libraries are imported for them alone. Raises StartError."""
+    platforms: list[SlackPlatform | LarkPlatform] = []
+    if settings.slack.enabled:
+        from handlers.slack.platform import SlackError, open_slack  # noqa: PLC0415
 
-    try:
-        return await stack.enter_async_context(open_slack(settings, store, mind, clock))
-    except SlackError as error:
-        raise StartError(str(error)) from None
+        try:
+            platforms.append(await stack.enter_async_context(open_slack(settings, store, mind, clock)))
+        except SlackError as error:
+            raise StartError(str(error)) from None
+    if settings.lark.enabled:
+        from handlers.lark.platform import LarkError, open_lark  # noqa: PLC0415
+
+        try:
+            platforms.append(await stack.enter_async_context(open_lark(settings, store, mind, clock)))
+        except LarkError as error:
+            raise StartError(str(error)) from None
+    return platforms
 
 
 def chat_enabled(settings: Settings) -> bool:
@@ -168,7 +179,7 @@ def chat_enabled(settings: Settings) -> bool:
             "web.chat on an address that others can reach needs web.chat_token (MIGCHECK_WEB__CHAT_TOKEN);"
             " otherwise listen on 127.0.0.1"
         )
-    alone = not settings.slack.enabled
+    alone = not (settings.slack.enabled or settings.lark.enabled)
     return (safe and alone) if settings.web.chat is None else settings.web.chat
 
 

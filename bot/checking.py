@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import importlib
 import json
 import secrets
@@ -31,6 +32,8 @@ _EXIT = {"pass": 0, "warn": 0, "fail": 1, "unknown": 3}
 
 def check_command(args: argparse.Namespace, lang: Lang) -> int:
     """Run `check`; the exit status is as docs/command-line.md says."""
+    gc.freeze()
+    gc.enable()
     if args.batch is not None:
         from bot.batch import batch_command  # noqa: PLC0415 - most checks are single ones
 

@@ -1,6 +1,7 @@
 """The command line. Every command imports what it needs when it runs, so that help and `explain` start at once."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -137,6 +138,7 @@ def _run(args: argparse.Namespace) -> int:
 
             return explain_command(args.text, args.protocol, args.provider, lang, as_json=args.json)
         case "check":
+            gc.disable()  # until everything is loaded: nothing of it is garbage
             from bot.checking import check_command  # noqa: PLC0415
 
             return check_command(args, lang)

@@ -1,6 +1,6 @@
 """The knowledge in advice/, kept compiled, so that `explain` starts without YAML.
 
-`python -m bot.knowledge` compiles it; whoever finds the compiled form older than the files compiles it again.
+`python -m bot.knowledge` compiles it, and the code as well; whoever finds it older than the files compiles it again.
 """
 
 import functools
@@ -120,4 +120,8 @@ def compile_all(folder: str | None = None, stamp: str | None = None) -> dict[str
 
 
 if __name__ == "__main__":
+    import compileall
+
     compile_all()
+    for package in ("bot", "handlers"):  # the first start should not be the slow one
+        compileall.compile_dir(f"{ROOT}/{package}", quiet=1)

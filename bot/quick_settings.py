@@ -40,7 +40,7 @@ def quick_settings() -> "Settings":
 def _path() -> str | None:
     """Where the settings are kept, None where they may hold a secret."""
     given = sorted((name, value) for name, value in os.environ.items() if name.upper().startswith("MIGCHECK_"))
-    if any("@" in value or any(word in name.upper() for word in _TELLING) for name, value in given):
+    if any("@" in value or _may_hold_a_secret(name.upper()) for name, value in given):
         return None
     try:
         made_of = [given, *((s.st_mtime_ns, s.st_size) for s in map(os.stat, (f"{ROOT}/{name}" for name in _SOURCES)))]
@@ -48,6 +48,10 @@ def _path() -> str | None:
         return None
     name = hashlib.sha256(repr(made_of).encode("utf-8", "surrogateescape")).hexdigest()
     return f"{cache_folder('settings')}/{name[:32]}"
+
+
+def _may_hold_a_secret(name: str) -> bool:
+    return not name.endswith("NETWORK__CA_FILE") and any(word in name for word in _TELLING)
 
 
 def _read(path: str) -> "Settings | None":
@@ -71,7 +75,7 @@ def _keep(path: str, parts: Mapping[str, Any]) -> None:
         _make_room(folder)
         fresh = f"{path}.{os.getpid()}.new"
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - as above
-            file.write(marshal.dumps(parts))
+            file.write(marshal.dumps(dict(parts)))
         os.replace(fresh, path)  # noqa: PTH105 - as above
 
 

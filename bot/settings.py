@@ -123,6 +123,16 @@ class SlackSettings(_Part):
     api_url: str = "https://slack.com/api/"
 
 
+class LarkSettings(_Part):
+    enabled: bool = False
+    mode: Literal["webhook", "websocket"] = "webhook"
+    app_id: str | None = None
+    app_secret: SecretStr | None = None
+    encrypt_key: SecretStr | None = None
+    verification_token: SecretStr | None = None
+    base_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")] = "https://open.larksuite.com"
+
+
 class AccessSettings(_Part):
     admins: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
@@ -157,6 +167,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     secrets: SecretSettings = SecretSettings()
     slack: SlackSettings = SlackSettings()
+    lark: LarkSettings = LarkSettings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     watch: WatchSettings = WatchSettings()

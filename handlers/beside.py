@@ -66,6 +66,13 @@ class Beside:
             self.later(self._refuse(task, over))
         return over is None
 
+    async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool:
+        """Whether servers that a run has found may be probed; otherwise the person is told."""
+        over = await self._gate.admit_hosts(case, start, hosts, self._clock())
+        if over is not None:
+            await self._handle(f"limited:{task.id}", case.id, over)
+        return over is None
+
     async def _refuse(self, task: Due, over: Event) -> None:
         await self._handle(f"limited:{task.id}", task.case, over)
         await self._done(task)

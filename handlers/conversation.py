@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bot.core import speech
 from bot.core.case import Case, case_from_json, case_to_json
 from bot.core.codec import to_json
@@ -39,6 +41,7 @@ from bot.core.message import Button, Buttons, Message
 from bot.core.model import Report
 from bot.core.secret import Secret
 from bot.engine.check import Network
+from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.rows import CaseRow, StaleCase
 from bot.store.store import Store
@@ -50,6 +53,7 @@ from handlers.port import Port
 from handlers.runs import Orders, Runs
 
 _STALE_TRIES = 20
+_log = structlog.get_logger(__name__)
 _KEY_BYTES = 16
 
 
@@ -69,10 +73,11 @@ class Conversation:
         self._store, self._vault, self._mind, self._ports, self._clock = store, vault, mind, ports, clock
         self._origin, self._modal = settings.web.origin, settings.secret_entry == "modal"  # noqa: S105 - how, not what
         self.offers = Offers(store, settings.secrets.ttl, clock, self._done, self._expired)
-        self._runs = Runs(network, mind, self._take, self._keep, self._done)
         self._beside = Beside(store, network, mind, settings, clock, self.handle, self._done)
+        self._runs = Runs(network, mind, self._take, self._keep, self._done, self._beside.admits_hosts)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
+        self._taking: set[asyncio.Task[None]] = set()
         self._open: set[int] = set()
         """Effects that this process has taken up and that are not done."""
         self._page_keys: dict[str, str] = {}
@@ -102,6 +107,8 @@ class Conversation:
 
     async def settle(self) -> None:
         """Until every message that is due was delivered."""
+        while self._taking:
+            await asyncio.wait(self._taking)
         for lane in list(self._lanes.values()):
             await lane.wait()
 
@@ -140,7 +147,7 @@ class Conversation:
                     taken = await self._store.take(event_id, changed, [to_json(e) for e in (*first, *effects)])
                 except StaleCase:
                     continue  # another process was faster: decide again on what it made of the case
-                await self._take_up(name)  # for a redelivered event as well: the first time may have ended before this
+                self._soon(name)  # for a redelivered event as well: the first time may have ended before this
                 return taken
         raise RuntimeError("a case was changed by others again and again")
 
@@ -155,12 +162,24 @@ class Conversation:
             effects = [e for e in effects if not (isinstance(e, Amend) and e.key in newer)] + list(more)
         return case, effects
 
+    def _soon(self, case: str) -> None:
+        """Carry out what was stored, outside of the event: whoever did it waits for nothing but that it is kept."""
+        task = asyncio.create_task(self._take_up(case))
+        self._taking.add(task)
+        task.add_done_callback(self._taken_up)
+
+    def _taken_up(self, task: asyncio.Task[None]) -> None:
+        self._taking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("what is due could not be taken up", fault=own_fault(error))
+
     async def _take_up(self, case: str) -> None:
-        """Carry out what this process has just stored for a case."""
-        for row in await self._store.open_effects(case):
-            if row.id not in self._open:
-                self._open.add(row.id)
-                await self._carry_out(due(row))
+        """Carry out what this process has stored for a case."""
+        async with self._locks.setdefault(case, asyncio.Lock()):
+            for row in await self._store.open_effects(case):
+                if row.id not in self._open:
+                    self._open.add(row.id)
+                    await self._carry_out(due(row))
 
     async def _carry_out(self, task: Due) -> None:
         """What stays within the process happens at once; what is shown waits for its turn."""

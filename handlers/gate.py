@@ -1,6 +1,8 @@
 """Before a run begins: is it too often by now? And who checked what is written down."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from bot.core.case import Case
 from bot.core.events import Limited, StartCheck
@@ -8,7 +10,12 @@ from bot.core.limits import Limit, read_limit
 from bot.settings import Settings
 from bot.store.uses import Uses
 
-_KINDS = {"person": "checks", "account": "logins", "host": "probes"}
+Wanted = tuple[str, str, Sequence[Limit]]
+_KINDS: Mapping[str, Literal["logins", "checks", "probes"]] = {
+    "person": "checks",
+    "account": "logins",
+    "host": "probes",
+}
 
 
 class Gate:
@@ -24,25 +31,30 @@ class Gate:
     async def admit(self, case: Case, start: StartCheck, now: float, *, secret: bool) -> Limited | None:
         """Count a run, or say what is over and for how long. A run that is not admitted counts as nothing."""
         request = start.request
-        wanted: list[tuple[str, str, Sequence[Limit]]] = [("person", case.person, self._checks)]
+        wanted: list[Wanted] = [("person", case.person, self._checks)]
         if secret and request.account:
             # The same account with a log-in domain before it is not another one.
             wanted.append(("account", request.account.rpartition("\\")[2], self._logins))
-        hosts = {where.host for where in {**case.found, **request.endpoints}.values()} or {request.domain or ""}
-        wanted += [("host", host, self._probes) for host in sorted(hosts)]
+        typed = sorted({where.host for where in request.endpoints.values()})
+        wanted += [("host", host, self._probes) for host in typed]
+        subject = {"domain": request.domain, "hosts": typed, "account": request.account if secret else None}
+        return await self._take(case, start, wanted, now, "login" if secret else "check", subject)
+
+    async def admit_hosts(self, case: Case, start: StartCheck, hosts: frozenset[str], now: float) -> Limited | None:
+        """Count the hosts that a run has found, before it connects to them."""
+        wanted: list[Wanted] = [("host", host, self._probes) for host in sorted(hosts)]
+        return await self._take(case, start, wanted, now, "hosts", {"hosts": sorted(hosts)})
+
+    async def _take(  # noqa: PLR0917 - one of each part
+        self, case: Case, start: StartCheck, wanted: list[Wanted], now: float, what: str, subject: Mapping[str, Any]
+    ) -> Limited | None:
         over = await self._uses.take(wanted, now)
         if over is None:
-            subject = {"domain": request.domain, "hosts": sorted(hosts), "account": request.account if secret else None}
-            await self._uses.note(case.person, case.id, "login" if secret else "check", subject, now)
+            await self._uses.note(case.person, case.id, what, subject, now)
             return None
         kind, free = over
-        await self._uses.note(case.person, case.id, f"refused:{kind}", {"domain": request.domain}, now)
-        minutes = max(1, round((free - now) / 60 + 0.5))
-        return Limited(start.run, _limited(kind), minutes)
-
-
-def _limited(kind: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return _KINDS[kind]
+        await self._uses.note(case.person, case.id, f"refused:{kind}", subject, now)
+        return Limited(start.run, _KINDS[kind], max(1, math.ceil((free - now) / 60)))
 
 
 def _read(texts: Sequence[str]) -> tuple[Limit, ...]:

@@ -11,7 +11,7 @@ from bot.core.dialogue import Mind
 from bot.core.events import Event, Finished, Interrupted, StartCheck, StepDone
 from bot.core.model import Report, StepResult
 from bot.core.secret import Secret
-from bot.engine.check import Check, Network
+from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
 from bot.faults import own_fault
 from handlers.delivery import Due
@@ -20,6 +20,8 @@ _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
 """Takes an event id, a case id and events that happened in a run."""
+
+Admit = Callable[[Case, StartCheck, Due, frozenset[str]], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +35,22 @@ class Orders:
 
 
 class Runs:
-    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended."""
+    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended.
 
-    def __init__(
+    `admit` says whether hosts that a run has found may be probed; where not, it tells the person why.
+    """
+
+    def __init__(  # noqa: PLR0917 - one of each part
         self,
         network: Network,
         mind: Mind,
         tell: Tell,
         keep: Callable[[Orders, Report], Awaitable[None]],
         over: Callable[[Due], Awaitable[None]],
+        admit: Admit,
     ) -> None:
         self._network, self._mind, self._tell, self._keep, self._over = network, mind, tell, keep, over
+        self._admit = admit
         self._tasks: dict[tuple[str, int], tuple[Orders, asyncio.Task[None]]] = {}
 
     def begin(self, orders: Orders) -> None:
@@ -83,6 +90,8 @@ class Runs:
         try:
             if orders.secret is not None or orders.start.handle is None:  # otherwise the secret was lost on the way
                 end = Finished(orders.start.run, await self._checked(orders, name))
+        except NotAdmitted:
+            return await self._over(orders.due)
         except Exception as error:  # noqa: BLE001 - the bot's own fault: the person is told so, and that it is not the server's
             _log.error("a check failed", case=orders.case.id, fault=own_fault(error))
             end = Interrupted(orders.start.run, own_fault=True)
@@ -90,7 +99,7 @@ class Runs:
             if orders.secret is not None:
                 orders.secret.wipe()
         await self._tell(f"{name}:end", orders.case.id, (end,))
-        await self._over(orders.due)
+        return await self._over(orders.due)
 
     async def _checked(self, orders: Orders, name: str) -> Report:
         steps: asyncio.Queue[StepResult | None] = asyncio.Queue()
@@ -104,6 +113,7 @@ class Runs:
             orders.secret,
             orders.case.admin,
             on_step=steps.put_nowait,
+            admit=lambda hosts: self._admit(orders.case, orders.start, orders.due, hosts),
         )
         try:
             report = await run(check)

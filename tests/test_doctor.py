@@ -19,6 +19,7 @@ from bot.health.outcome import Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry
 from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
 from bot.settings import DiscoverySettings, NetworkSettings, SecretSettings, Settings, StoreSettings, WebSettings
+from bot.store.migrations import REVISION
 from bot.store.place import ROOT
 from tests.servers.certs import Authority, Validity, now
 from tests.servers.dns import DnsFault, DnsServer
@@ -113,7 +114,7 @@ async def test_a_database_that_is_not_to_be_asked_is_not_asked() -> None:
 async def test_the_store_is_opened_and_written(tmp_path: Path) -> None:
     (found,) = await check_store(_settings(store=StoreSettings(url=f"sqlite:///{tmp_path}/bot.db")))
     assert found.mark == "pass"
-    assert "revision 0001" in found.found
+    assert f"revision {REVISION}" in found.found
     (tmp_path / "bot.db").write_bytes(b"no database" * 1000)
     (found,) = await check_store(_settings(store=StoreSettings(url=f"sqlite:///{tmp_path}/bot.db")))
     assert (found.mark, "no SQLite database" in found.found) == ("fail", True)

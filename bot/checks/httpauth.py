@@ -10,7 +10,6 @@ import struct
 from dataclasses import dataclass
 from typing import Any
 
-from bot.checks.link import certificates
 from bot.checks.link.stream import Stream, VerifiedStream
 from bot.core.secret import Secret
 
@@ -78,6 +77,8 @@ class Ntlm:
 def _bindings(stream: VerifiedStream) -> Any:
     """The TLS channel's binding: a digest of the server's certificate (RFC 5929, 4.1), None where it has none."""
     from spnego.channel_bindings import GssChannelBindings  # noqa: PLC0415 - as above
+
+    from bot.checks.link import certificates  # noqa: PLC0415 - as above
 
     der = stream.tls.getpeercert(binary_form=True)
     certificate = certificates.load(der) if der else None

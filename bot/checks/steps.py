@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.checks.ews import judge as ews_judge
-from bot.checks.ews import probe as ews_probe
 from bot.checks.greeting import judge_greeting
 from bot.checks.imap import judge as imap_judge
 from bot.checks.imap import probe as imap_probe
@@ -18,6 +17,7 @@ from bot.checks.smtp import judge as smtp_judge
 from bot.checks.smtp import probe as smtp_probe
 from bot.checks.words import judge_login
 from bot.core.model import Facts, Security, Service
+from bot.core.secret import Secret
 
 Probe = Callable[..., Awaitable[Facts]]
 
@@ -58,6 +58,24 @@ async def _read_mailbox(line: Line) -> Facts:
     return await read_mailbox(line)
 
 
+async def _find_endpoint(line: Line) -> Facts:
+    from bot.checks.ews import probe  # noqa: PLC0415 - few checks are of an Exchange
+
+    return await probe.find_endpoint(line)
+
+
+async def _log_in_to_ews(line: Line, account: str, secret: Secret) -> Facts:
+    from bot.checks.ews import probe  # noqa: PLC0415 - as above
+
+    return await probe.log_in(line, account, secret)
+
+
+async def _impersonate(line: Line, account: str, secret: Secret, mailbox: str) -> Facts:
+    from bot.checks.ews import probe  # noqa: PLC0415 - as above
+
+    return await probe.impersonate(line, account, secret, mailbox)
+
+
 _IMAP = _stages(imap_probe.greet, imap_probe.capabilities, imap_probe.log_in, imap_probe.start_tls, imap_judge)
 _SMTP = _stages(smtp_probe.greet, smtp_probe.capabilities, smtp_probe.log_in, smtp_probe.start_tls, smtp_judge)
 _POP = _stages(pop_probe.greet, pop_probe.capabilities, pop_probe.log_in, pop_probe.start_tls, pop_judge)
@@ -67,9 +85,9 @@ _EWS = (
     _DNS,
     _CONNECT,
     _TLS,
-    StepDef("endpoint", ews_probe.find_endpoint, ews_judge.judge_endpoint),
-    StepDef("login", ews_probe.log_in, ews_judge.judge_login, "login"),
-    StepDef("impersonation", ews_probe.impersonate, ews_judge.judge_impersonation, "mailbox"),
+    StepDef("endpoint", _find_endpoint, ews_judge.judge_endpoint),
+    StepDef("login", _log_in_to_ews, ews_judge.judge_login, "login"),
+    StepDef("impersonation", _impersonate, ews_judge.judge_impersonation, "mailbox"),
 )
 
 STEPS: Mapping[tuple[Service, Security], tuple[StepDef, ...]] = {

@@ -302,9 +302,11 @@ def _account_to_type(report: Report, reader: Reader) -> str | None:
     account = reader.circumstances.account
     if report.scenario != "exchange" or not account or report.failing_step == "domain.input":
         return None
-    notes = next((step.notes for step in report.steps if step.id == "ews.endpoint"), {})
+    told = [step.notes for step in report.steps if step.id == "ews.endpoint"]
+    told += [finding.evidence for step in report.steps if step.id == "ews.login" for finding in step.findings]
+    login_domain = next((str(one["login_domain"]) for one in told if one.get("login_domain")), "")
     proven = any(step.id == "ews.login" and step.status == "pass" for step in report.steps)
-    return form_to_type(account, report.domain, "" if proven else str(notes.get("login_domain", "")))
+    return form_to_type(account, report.domain, "" if proven else login_domain)
 
 
 def _mailbox_line(box: Mapping[str, Any], reader: Reader) -> str:

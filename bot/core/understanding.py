@@ -151,7 +151,7 @@ def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
                 domain = domain or read_domain(match[0].partition(":")[0] if "://" not in match[0] else match[0])
         except InputError:
             continue
-    if domain is None and account is not None:
+    if domain is None and account is not None and "@" in account:
         domain = account.rpartition("@")[2]
     return account, endpoints, domain
 

@@ -7,6 +7,13 @@ Page = Literal["soap", "form", "html", "empty", "other"]
 """What kind of thing a response's body is; `form` is a page on which people log in."""
 
 
+HELD_BACK = "no secret"
+"""In a line's memory: the step because of which no secret goes to where a redirect led."""
+
+FOLLOWED = "log-in follows"
+"""In a line's memory: whether a log-in will be tried, which tells the server's names without a question of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class DomainNames:
     """The names that a Windows server tells of its domain to whoever begins an NTLM log-in (MS-NLMP, 2.2.2.1)."""

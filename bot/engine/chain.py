@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.checks.ews.probe import HELD_BACK
 from bot.checks.judging import Setting
 from bot.checks.link.faults import fault_of, observe
 from bot.checks.link.judge import certificates_of, judge_connect
@@ -27,7 +26,7 @@ from bot.core.model import (
 )
 from bot.core.providers import Match
 from bot.core.report import status_of
-from bot.core.web import EwsReply, HttpFacts
+from bot.core.web import FOLLOWED, HELD_BACK, EwsReply, HttpFacts
 from bot.engine.check import Check
 
 _HARMLESS = frozenset({
@@ -76,6 +75,7 @@ class Chain:
         self.local: str | None = None
         self.unfit: str | None = None
         """The step that found that no log-in can help, if one did."""
+        line.memory[FOLLOWED] = check.secret is not None and check.request.account is not None
         self._mechanisms: tuple[str, ...] = ()
         self._scrubber = check.secret.scrubber(check.request.account) if check.secret else None
 

@@ -1,6 +1,6 @@
 """One check as it is asked for, and what it is run with."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ class Network:
     ispdb_url: str = ""
 
 
+class NotAdmitted(Exception):  # noqa: N818 - a decision, not a fault
+    """The hosts of a check may not be probed now; whoever decided so has told why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A request with everything that it takes. `secret` is None where there is none: then nothing is logged in to."""
@@ -34,3 +38,5 @@ class Check:
     any_port: bool = False
     on_started: Callable[[str], None] = field(default=lambda _: None)
     on_step: Callable[[StepResult], None] = field(default=lambda _: None)
+    admit: Callable[[frozenset[str]], Awaitable[bool]] | None = None
+    """Asked before hosts that were discovered are connected to; False ends the check with NotAdmitted."""

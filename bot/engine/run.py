@@ -8,7 +8,6 @@ from typing import Any
 
 from bot.checks.domain import judge as domain_judge
 from bot.checks.domain import probe as domain
-from bot.checks.ews import autodiscover
 from bot.checks.judging import Setting
 from bot.checks.link.dns import questions
 from bot.checks.link.line import Net
@@ -31,7 +30,7 @@ from bot.core.model import (
 from bot.core.providers import Match, find_by_host
 from bot.core.report import failure_of, status_of, verdict_of
 from bot.engine.chain import Chain, Gate
-from bot.engine.check import Check
+from bot.engine.check import Check, NotAdmitted
 
 
 async def run(check: Check) -> Report:
@@ -72,6 +71,7 @@ class _Walk:
             running += self._start(request.endpoints)
             if wanted is not None:
                 found = await self._domain(wanted)
+                await self._admit(found)
                 running += self._start(found)
             else:
                 self._recognise(None)
@@ -80,6 +80,12 @@ class _Walk:
         finally:
             for task in running:
                 task.cancel()
+
+    async def _admit(self, found: Mapping[Service, Endpoint]) -> None:
+        """Raises NotAdmitted where these servers may not be probed now."""
+        hosts = frozenset(where.host for where in found.values())
+        if self.check.admit is not None and hosts and not await self.check.admit(hosts):
+            raise NotAdmitted
 
     def _judge_names(self) -> None:
         """The step domain.input, where the names cannot be typed into the migration page whatever the servers say."""
@@ -156,6 +162,8 @@ class _Walk:
     async def _find(self, wanted: domain.Wanted, facts: DomainFacts) -> ServersFacts:
         """EWS, or IMAP and SMTP; POP as well where no IMAP is to be found."""
         if self._ews_unknown():
+            from bot.checks.ews import autodiscover  # noqa: PLC0415 - few checks are of an Exchange
+
             ews, source, tried = await autodiscover.find_ews(self.net, wanted.domain)
             return ServersFacts({"ews": ews} if ews else {}, {"ews": source} if ews else {}, tried)
         found = await domain.find_servers(self.net, wanted, facts, self.match)

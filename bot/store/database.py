@@ -17,15 +17,16 @@ Row = Mapping[str, Any]
 class Database:
     """An engine and the place it leads to. Every method raises StoreError where the database fails."""
 
-    def __init__(self, engine: AsyncEngine, place: Place) -> None:
+    def __init__(self, engine: AsyncEngine, place: Place, reader: AsyncEngine | None = None) -> None:
+        """`reader` has connections of its own for reading, where the database is one file."""
         self._engine = engine
-        self._reader = engine.execution_options(**READING) if place.path else engine
+        self._reader = (reader or engine).execution_options(**READING) if place.path else engine
         self.place = place
 
     @classmethod
     def beside(cls, other: "Database") -> Self:
         """Another part of the same store, over the same connections."""
-        return cls(other._engine, other.place)  # noqa: SLF001 - its own kind
+        return cls(other._engine, other.place, other._reader)  # noqa: SLF001 - its own kind
 
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:

@@ -31,15 +31,22 @@ _COUNTING = {"preserve_rowcount": True}
 """Execution options of everything: without, psycopg's count of an INSERT that met a conflict is lost."""
 
 
-def make_engine(place: Place) -> AsyncEngine:
-    """An engine that connects when it is first used. Raises StoreError where the driver is missing."""
+READERS = 2
+"""Connections that only read: with write-ahead logging they wait for no writer, and a person waits for them."""
+
+
+def make_engine(place: Place, connections: int = 1) -> AsyncEngine:
+    """An engine that connects when it is first used. Raises StoreError where the driver is missing.
+
+    SQLite takes one writer at a time; `connections` is for readers.
+    """
     if place.path is None:
         return _postgresql(place)
     url = sa.URL.create("sqlite+aiosqlite", database=str(place.path))
     engine = create_async_engine(
         url,
         hide_parameters=True,
-        pool_size=1,
+        pool_size=connections,
         max_overflow=0,
         connect_args={"timeout": BUSY_SECONDS},
         execution_options=_COUNTING,

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Lang, Report
 from bot.store.database import Database, Row
-from bot.store.engine import faults_in_words, make_engine, migrate
+from bot.store.engine import READERS, faults_in_words, make_engine, migrate
 from bot.store.place import ROOT, prepare, read_place
 from bot.store.reports import PUT_REPORT, hash_of, kept_report, report_row
 from bot.store.rows import CaseRow, EffectRow, KeptReport, MessageRow, Offer, PersonRow, StaleCase
@@ -30,12 +30,15 @@ async def open_store(url: str, root: Path = ROOT) -> AsyncIterator["Store"]:
     if place.path is not None:
         await asyncio.to_thread(prepare, place.path)
     engine = make_engine(place)
+    reader = make_engine(place, READERS) if place.path is not None else None
     try:
         with faults_in_words(place.shown):
             async with engine.begin() as connection:
                 await connection.run_sync(migrate)
-        yield Store(engine, place)
+        yield Store(engine, place, reader)
     finally:
+        if reader is not None:
+            await reader.dispose()
         await engine.dispose()
 
 

@@ -35,11 +35,14 @@ class Threads(Database):
             put = self._insert(threads).values(values).on_conflict_do_nothing()
             return bool((await connection.execute(put)).rowcount == 1)
 
-    async def begin(self, case_id: str, channel: str, root: str) -> None:
-        """The first message of a case was shown; an earlier one stays the root."""
+    async def begin(self, case_id: str, channel: str, root: str, place: Mapping[str, Any] | None = None) -> None:
+        """The first message of a case was shown; an earlier one stays the root. `place` is what stays of the place."""
+        values: dict[str, Any] = {"channel": channel, "root": root} | (
+            {"place": dict(place)} if place is not None else {}
+        )
         change = sa.update(threads).where(threads.c.case_id == case_id, threads.c.root.is_(None))
         async with self._writing() as connection:
-            await connection.execute(change.values(channel=channel, root=root))
+            await connection.execute(change.values(values))
 
     async def of_case(self, case_id: str) -> Thread | None:
         row = await self._row(sa.select(threads).where(threads.c.case_id == case_id))

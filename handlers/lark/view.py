@@ -152,7 +152,7 @@ def _actions(advice: Actions, names: Names) -> list[Part]:
 
 
 def _buttons(buttons: Iterable[Button], names: Names) -> list[Part]:
-    """Buttons in a row. Where the secret may be typed here, its field stands in place of the button that leads to it."""
+    """Buttons in a row. Where the secret may be typed here, its field stands in place of its button."""
     field = [secret_part(names.value, names.words)] if names.takes_secret else []
     made = [
         button(

@@ -77,7 +77,9 @@ class SlackPort:
         made = self._made(case, key, message)
         channel, ts = await self._deliver(spot, case, key, made, again=again)
         if spot.thread.root is None:
-            await self._threads.begin(case.id, channel, ts)
+            # The response_url has served when this is over: a way to write into a channel is not kept.
+            place = {name: value for name, value in spot.thread.place.items() if name != "response_url"}
+            await self._threads.begin(case.id, channel, ts, place)
             await self._replies.tell_where(case, spot.where, spot.token, channel, ts)
         return f"{channel}/{ts}"
 

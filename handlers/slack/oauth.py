@@ -1,5 +1,6 @@
 """The way on which further workspaces install the bot: /slack/install to Slack and back to /slack/oauth_redirect."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from bot.manifest import BOT_SCOPES
 from bot.settings import Settings
 from handlers.slack.install import STATE_SECONDS, SealedInstallations, SignedStates
 
+_quiet = logging.getLogger("slack_bolt.migcheck.oauth")
+_quiet.setLevel(logging.ERROR)  # below, it prints the codes that it is given
 _HTML: dict[str, str | Sequence[str]] = {"Content-Type": "text/html; charset=utf-8"}
 
 
@@ -25,6 +28,7 @@ def make_flow(
     assert slack.client_secret is not None
     return AsyncOAuthFlow(
         client=client,
+        logger=_quiet,
         settings=AsyncOAuthSettings(
             client_id=slack.client_id,
             client_secret=slack.client_secret.get_secret_value(),

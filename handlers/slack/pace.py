@@ -13,14 +13,15 @@ Send = Callable[[], Awaitable[None]]
 class Pacer:
     """States of messages on their way: of those that come within the interval only the newest is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float = INTERVAL) -> None:
+        self._interval = interval
         self._last: dict[str, float] = {}
         self._waiting: dict[str, Send] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def send(self, name: str, send: Send) -> None:
         """Send now, or a little later; what waits under this name is replaced."""
-        pause = self._last.get(name, 0.0) + INTERVAL - time.monotonic()
+        pause = self._last.get(name, 0.0) + self._interval - time.monotonic()
         if pause <= 0 and name not in self._tasks:
             self._last[name] = time.monotonic()
             return await send()
@@ -55,6 +56,6 @@ class Pacer:
                 self._last[name] = time.monotonic()
                 await send()
                 if name in self._waiting:
-                    await asyncio.sleep(INTERVAL)
+                    await asyncio.sleep(self._interval)
         finally:
             self._tasks.pop(name, None)

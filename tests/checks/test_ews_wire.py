@@ -168,6 +168,11 @@ def test_schemes(offers: tuple[str, ...], schemes: tuple[str, ...]) -> None:
     assert wire.schemes_of(answer(*offers)) == schemes
 
 
+def test_queries_are_no_evidence() -> None:
+    given = answer(status=302, location="https://sso.example.jp/saml?SAMLRequest=abc")
+    assert dict(wire.telling(given.headers)) == {"location": "https://sso.example.jp/saml"}
+
+
 def test_tokens_are_no_evidence() -> None:
     given = answer("NTLM TlRMTVNTUAACAAAAAA==", "Negotiate", server="Microsoft-IIS/10.0", set_cookie="secret=1")
     assert dict(wire.telling(given.headers)) == {"www-authenticate": "NTLM, Negotiate", "server": "Microsoft-IIS/10.0"}

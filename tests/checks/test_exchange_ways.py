@@ -10,7 +10,7 @@ from tests.checks.exchanging import ADMIN, DOMAIN, HOST, PASSWORD, TARO, Play, s
 from tests.checks.running import HASTY, examine, make_world
 from tests.servers.exchange import EWS
 from tests.servers.exchange_words import Reply, autodiscovered
-from tests.servers.hostile import at_once
+from tests.servers.hostile import Victim, at_once
 from tests.servers.web import Page
 
 
@@ -172,15 +172,20 @@ async def test_a_hostile_web_server(name: str) -> None:
         seen = await examine(
             world, ews=f"https://{HOST}:{server.port}{EWS}", account=ADMIN, secret=PASSWORD, timeouts=HASTY
         )
-    assert (seen.report.failing_step, seen.report.cause) == ("ews.endpoint", code)
+    assert (seen.report.failing_step, seen.report.cause) == ("ews.login" if name == "tokens" else "ews.endpoint", code)
     assert not server.transcript.saw(PASSWORD)
+
+
+async def plain_http(victim: Victim) -> None:
+    await victim.receive()
+    await victim.send(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
 
 async def test_a_server_that_does_not_speak_tls() -> None:
     async with make_world() as world:
-        server = await world.web(HOST, {EWS: Page(b"plain")})
-        seen = await examine(world, ews=f"https://{HOST}:{server.port or 80}{EWS}", timeouts=HASTY)
-    assert seen.report.failing_step == "ews.tls"
+        server = await world.hostile(HOST, 4443, plain_http)
+        seen = await examine(world, ews=f"https://{HOST}:{server.port}{EWS}", timeouts=HASTY)
+    assert (seen.report.failing_step, seen.report.cause) == ("ews.tls", "tls.not_offered")
 
 
 async def test_a_server_that_hangs_up() -> None:

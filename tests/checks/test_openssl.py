@@ -72,11 +72,11 @@ async def test_evidence_shows_the_chain_as_sent() -> None:
         seen = await ground.examine()
     evidence = seen.finding("tls.chain_incomplete").evidence
     (leaf,) = evidence["chain"]
-    assert (leaf["subject"], leaf["issuer"]) == ("CN=imap.practice.test", "CN=Practice Issuing CA")
+    assert (leaf["subject"], leaf["issuer"]) == ("CN=imap.practice.test", "CN=Test Issuing CA")
     assert leaf["key"] == "EC secp256r1"
     assert leaf["signature"] == "ecdsa-with-SHA256"
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", leaf["not_after"])
-    assert [missing["subject"] for missing in evidence["missing"]] == ["CN=Practice Issuing CA"]
+    assert [missing["subject"] for missing in evidence["missing"]] == ["CN=Test Issuing CA"]
     assert evidence["issuer_url"].startswith("http://aia")
 
 

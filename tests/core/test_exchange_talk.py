@@ -46,6 +46,14 @@ def test_a_typed_address_of_exchange_is_taken_for_that_of_ews(typed):
     assert effects[1].request.endpoints["ews"].url == URL
 
 
+@pytest.mark.parametrize("account", ["CORP\\admin", "corp.local\\admin@example.co.jp"])
+def test_an_account_can_be_typed_as_windows_writes_it(account):
+    case, _ = checked(door(), UNTESTED)
+    case, effects = talk(case, account)
+    assert (case.domain, case.account) == ("example.co.jp", account)
+    assert kinds(effects) == ["OfferSecret"]
+
+
 def test_what_could_not_be_found_is_asked_for_in_one_form():
     case, effects = checked(NOT_FOUND, text="exchange example.co.jp")
     form = form_of(posted(effects, "servers"))

@@ -49,11 +49,13 @@ class ExchangeScript:
     dns: str = "practice.test"
     bindings: bool = False
     """Extended Protection: NTLM must be bound to this TLS channel."""
+    once: bool = False
+    """NTLM can be begun but once a connection, unlike in IIS; who begins again is hung up on."""
     closes: bool = False
     """Ends the connection after every answer to a client without credentials."""
     pages: Mapping[str, Reply] = field(default_factory=dict)
     """Answers by path, whoever asks; `authenticated:PATH` for those that have logged in."""
-    refusal: Reply = Reply(401, IIS_401_1)
+    refusal: Reply = field(default_factory=lambda: Reply(401, IIS_401_1))
     autodiscover: Reply | None = None
     marks: tuple[tuple[str, str], ...] = (("Server", "Microsoft-IIS/10.0"), ("X-FEServer", "EX01"))
 
@@ -96,8 +98,8 @@ class ExchangeServer:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._listener.__aexit__(*exc)
         self._folder.cleanup()
+        await self._listener.__aexit__(*exc)
 
     async def _serve(self, client: socket.socket, number: int) -> None:
         self.transcript.connections = number
@@ -149,8 +151,10 @@ class ExchangeServer:
         return None
 
     def _ntlm(self, client: _Client, scheme: str, token: bytes) -> Reply | None:
-        if token[8:9] == b"\x01":
+        if token[8:9] == b"\x01" and (client.acceptor is None or not self.script.once):
             client.acceptor = self._acceptor()
+        elif token[8:9] == b"\x01":
+            raise Gone
         if client.acceptor is None:
             return self._unauthorised()
         with _user_file(self._users):

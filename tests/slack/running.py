@@ -42,6 +42,7 @@ async def process(
     mode: str = "http",
     port: int | None = None,
     more: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> AsyncIterator[Process]:
     port = port or free_port()
     environment = {
@@ -60,10 +61,7 @@ async def process(
     with log.open("ab") as out:
         bot = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-X",
-            "dev",
-            "-W",
-            "error::ResourceWarning",
+            *(("-X", "dev") if strict else ()),
             "-m",
             "bot",
             "run",

@@ -37,7 +37,7 @@ async def test_an_offer_and_a_dialogue_survive(slack: FakeSlack, practice: World
     port = free_port()
     async with process(slack, practice, tmp_path / "log", port=port) as bot:
         root = await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-        offer = await taro.sees_with("secret", words="button below")
+        offer = await taro.offer()
         url = offer.action("secret")["url"]  # type: ignore[index]
         await bot.kill()
     async with process(slack, practice, tmp_path / "log", port=port):

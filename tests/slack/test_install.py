@@ -19,6 +19,9 @@ from tests.servers.slack import FakeSlack
 from tests.servers.world import World
 from tests.slack.conftest import Start, data_of
 
+pytestmark = pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+"""slack_sdk's business."""
+
 SEVERAL = {"MIGCHECK_SLACK__BOT_TOKEN": ""}
 
 

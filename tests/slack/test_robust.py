@@ -1,6 +1,7 @@
 """Redeliveries, forgeries, waits that Slack asks for, lost answers, and people side by side."""
 
 import asyncio
+import itertools
 import json
 import time
 
@@ -162,7 +163,7 @@ async def test_updates_come_no_oftener_than_once_a_second_and_the_last_arrives(
         root = ann.sees()[0]
         assert root.action("cancel") is None
         running = [c.at for c in slack.made("chat.update") if "cancel" in str(c.args["blocks"])]
-        gaps = [later - sooner for sooner, later in zip(running, running[1:], strict=False)]
+        gaps = [later - sooner for sooner, later in itertools.pairwise(running)]
         assert all(gap > 0.9 for gap in gaps)
 
 

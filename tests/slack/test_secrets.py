@@ -54,7 +54,7 @@ async def test_a_secret_is_in_no_log_no_store_and_no_message(
     more = {"MIGCHECK_LOG__LEVEL": "DEBUG", "MIGCHECK_SECRETS__ENTRY": entry}
     async with process(slack, practice, log, mode=mode, more=more):
         await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-        offer = await taro.sees_with("secret", words="button below")
+        offer = await taro.offer()
         button = offer.action("secret")
         assert button is not None
         if entry == "page":
@@ -100,7 +100,7 @@ async def test_a_pasted_secret_is_never_kept(slack: FakeSlack, start: Start, pra
                 await taro.shortcut(slack.team.messages[-1])
             case _:
                 root = await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-                await taro.sees_with("secret", words="button below")
+                await taro.offer()
                 await taro.says("Zq9-tr0ub4dor", thread=root)
         await taro.sees_with(words="looked like a password")
         await bot.conversation.settle()
@@ -121,7 +121,7 @@ async def test_a_window_whose_offer_is_over_says_so(slack: FakeSlack, start: Sta
     taro = slack.person("U0001", email=ALL_GOOD.account)
     async with start(MIGCHECK_SECRETS__ENTRY="modal"):
         await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-        offer = await taro.sees_with("secret", words="button below")
+        offer = await taro.offer()
         await taro.presses(offer, "secret")
         view = await taro.view("secret")
         await taro.presses(offer, "cancel")
@@ -134,7 +134,7 @@ async def test_somebody_elses_window_takes_nothing(slack: FakeSlack, start: Star
     taro, eve = slack.person("U0001", email=ALL_GOOD.account), slack.person("U0666", email="eve@all-good.test")
     async with start(MIGCHECK_SECRETS__ENTRY="modal"):
         await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-        offer = await taro.sees_with("secret", words="button below")
+        offer = await taro.offer()
         await taro.presses(offer, "secret")
         view = await taro.view("secret")
         await Person(slack, slack.team, eve.id).submits(view, secret="guess")

@@ -1,5 +1,8 @@
 """The manifest, doctor, and what is refused at the start."""
 
+import json
+from dataclasses import replace
+
 import jsonschema
 import pytest
 

@@ -44,7 +44,7 @@ class Talk:
         Raises network errors.
         """
         if not await self.alive():
-            await self._reopen()
+            await self.reopen()
 
     async def alive(self) -> bool:
         """Whether the last answer's connection is still there: looked at for a moment, as some end it silently."""
@@ -58,7 +58,8 @@ class Talk:
             reading.exception()
         return not done  # an end, or words that nobody asked for
 
-    async def _reopen(self) -> None:
+    async def reopen(self) -> None:
+        """Another connection to the same server, verified as the first was. Raises ConnectionResetError."""
         fresh = _again(self.line)
         broken = await open_line(fresh)
         if broken is not None:
@@ -74,7 +75,7 @@ class Talk:
     ) -> Answer:
         """One request and its answer, within the time limit for replies. Raises network errors and Malformed."""
         if not self.kept:
-            await self._reopen()
+            await self.reopen()
         http = self._http
         assert http is not None
         self._http = None  # until the answer is read to its end

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.checks.ews.wire import is_login_address
 from bot.checks.judging import Setting
 from bot.checks.link import judge as link_judge
 from bot.checks.words import understand
@@ -94,16 +93,16 @@ def _endpoint_code(facts: HttpFacts) -> str:
     if facts.status == 401:  # noqa: PLR2004 - Unauthorized
         usable = _TAKING_PASSWORDS.intersection(facts.schemes) - set(facts.deaf)
         return "" if usable else "ews.scheme_unsupported"
-    return _page_code(facts.status, facts.page, facts.location)
+    return _page_code(facts.status, facts.page)
 
 
-def _page_code(status: int, page: str, location: str) -> str:
+def _page_code(status: int, page: str) -> str:
     """What a web page, a redirect or an error means where EWS should be. Pages for people are told by their kind."""
     if status in _STATUS:
         return _STATUS[status]
     if status >= _SERVER_ERROR:
         return "ews.server_error"
-    return "ews.form_login" if page == "form" or is_login_address(location) else "ews.not_exchange"
+    return "ews.form_login" if page == "form" else "ews.not_exchange"
 
 
 def _seen(facts: HttpFacts) -> dict[str, Any]:
@@ -182,8 +181,7 @@ def _code_of(facts: EwsReply, codes: Mapping[str, str]) -> str:
     """EWS's own code where it gave one; otherwise what the page or the error is."""
     if facts.accepted:
         return codes.get(facts.code, "ews.server_error")
-    location = dict(facts.headers).get("location", "")
-    return _page_code(facts.status, facts.page, location)
+    return _page_code(facts.status, facts.page)
 
 
 def _refused(facts: EwsReply, setting: Setting) -> Finding:

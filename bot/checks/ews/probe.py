@@ -15,13 +15,11 @@ from bot.checks.link.faults import NETWORK_ERRORS, Malformed
 from bot.checks.link.line import Line
 from bot.core.exchange import read_logon
 from bot.core.secret import Secret
-from bot.core.web import DomainNames, EwsReply, HttpFacts
+from bot.core.web import FOLLOWED, HELD_BACK, DomainNames, EwsReply, HttpFacts
 
 _REDIRECTS = 5
 _UNAUTHORISED = 401
 _TALK, _SEEN, _KNOWN = "ews talk", "ews facts", "ews scheme of the connection"
-HELD_BACK = "no secret"
-"""In a line's memory: the step because of which no secret goes to where a redirect led."""
 
 
 async def find_endpoint(line: Line) -> HttpFacts:
@@ -43,7 +41,7 @@ async def find_endpoint(line: Line) -> HttpFacts:
         if broken is not None:
             return replace(facts, redirects=_shown(sent_to), broken=broken)
         url = target
-    facts = await _ask_for_names(talk, url, facts)
+    facts = await _ask_for_names(line, talk, url, facts)
     if sent_to and not _same_owner(line.endpoint.host, talk.line.endpoint.host):
         line.memory[HELD_BACK] = "ews.endpoint"
     line.memory[_TALK], line.memory[_SEEN] = talk, replace(facts, url=url)
@@ -95,8 +93,13 @@ def _shown(urls: list[str]) -> tuple[str, ...]:
     return tuple(wire.without_query(url) for url in urls)
 
 
-async def _ask_for_names(talk: Talk, url: str, facts: HttpFacts) -> HttpFacts:
-    """The facts with the Windows domain's names, and with those schemes that do not take NTLM although offered."""
+async def _ask_for_names(line: Line, talk: Talk, url: str, facts: HttpFacts) -> HttpFacts:
+    """The facts with the Windows domain's names, and with those schemes that do not take NTLM although offered.
+
+    Where a log-in follows it tells the same; then it is asked for only where it is not sure that one can be tried.
+    """
+    if line.memory.get(FOLLOWED) and {"NTLM", "Basic"} & set(facts.schemes):
+        return facts
     deaf: list[str] = []
     for scheme in ("NTLM", "Negotiate"):
         if facts.status != _UNAUTHORISED or scheme not in facts.schemes:
@@ -161,8 +164,7 @@ async def _by_ntlm(
     talk: Talk, facts: HttpFacts, scheme: str, login: httpauth.Login, mailbox: str | None
 ) -> EwsReply | None:
     """The three messages of NTLM (MS-NTHT, 3.1). None where it is not taken after all; nothing secret was sent then."""
-    ntlm = httpauth.Ntlm(scheme, login, talk.stream, talk.line.endpoint.host)
-    first = await talk.ask(facts.url, [("Authorization", ntlm.begin())])
+    ntlm, first = await _begin(talk, facts, scheme, login)
     challenge = wire.token_in(first, scheme)
     if first.status != _UNAUTHORISED:
         return replace(_reply(first, facts, scheme, mailbox, None), attempts=0)
@@ -174,6 +176,21 @@ async def _by_ntlm(
         raise Malformed(str(error)) from None
     answer = await talk.ask(facts.url, [("Authorization", value), *_anchor(mailbox)], wire.get_folder(mailbox))
     return _reply(answer, facts, scheme, mailbox, wire.read_names(challenge))
+
+
+async def _begin(talk: Talk, facts: HttpFacts, scheme: str, login: httpauth.Login) -> tuple[httpauth.Ntlm, wire.Answer]:
+    """The first message and its answer; once more over a new connection where nobody's message has spoilt this one."""
+    ntlm = httpauth.Ntlm(scheme, login, talk.stream, talk.line.endpoint.host)
+    try:
+        first = await talk.ask(facts.url, [("Authorization", ntlm.begin())])
+        if facts.domain is None or first.status != _UNAUTHORISED or wire.token_in(first, scheme) is not None:
+            return ntlm, first
+    except ConnectionError:
+        if facts.domain is None:
+            raise
+    await talk.reopen()
+    ntlm = httpauth.Ntlm(scheme, login, talk.stream, talk.line.endpoint.host)
+    return ntlm, await talk.ask(facts.url, [("Authorization", ntlm.begin())])
 
 
 def _anchor(mailbox: str | None) -> list[tuple[str, str]]:

@@ -97,11 +97,12 @@ def ntlm_negotiate() -> bytes:
 
 
 def telling(headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    """The headers that a support engineer asks for, repeated ones in one; tokens in them are left out."""
+    """The headers that a support engineer asks for, repeated ones in one; tokens and queries in them are left out."""
     found: dict[str, list[str]] = {}
     for name, value in headers:
         if name in _TELLING:
-            found.setdefault(name, []).append(_without_token(value) if name == "www-authenticate" else value)
+            kept = _without_token(value) if name == "www-authenticate" else value
+            found.setdefault(name, []).append(kept.partition("?")[0] if name == "location" else kept)
     return tuple(
         (name, printable(", ".join(values).encode("latin-1", "replace"), 300)) for name, values in found.items()
     )
@@ -170,7 +171,9 @@ def of_exchange(answer: Answer) -> bool:
 
 
 def page_of(answer: Answer) -> Page:
-    """What kind of body came."""
+    """What kind of answer came; a redirect to where people log in is a form, too."""
+    if is_login_address(leads_to(answer)):
+        return "form"
     body = answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")
     if not body:
         return "empty"

@@ -131,9 +131,9 @@ def _subject(words: str) -> Callable[[Any], bool]:
 
 
 _CHAIN = {"verify_text": ..., "chain": ...}
-_MISSING = {"verify_code": 20, "missing": _subject("Practice Issuing CA"), "completes": True, "issuer_url": ...}
+_MISSING = {"verify_code": 20, "missing": _subject("Test Issuing CA"), "completes": True, "issuer_url": ...}
 _say("fetched", "tls.chain_incomplete", _chain("missing_intermediate", fetchable=True), **_MISSING, **_CHAIN)
-_UPPER = {"verify_code": 20, "missing": _subject("Practice Policy CA"), "completes": True}
+_UPPER = {"verify_code": 20, "missing": _subject("Test Policy CA"), "completes": True}
 _say("upper", "tls.chain_incomplete", _chain("missing_upper_intermediate", fetchable=True), **_UPPER, **_CHAIN)
 _say("private", "tls.untrusted_root", _chain("private_root_not_sent"), verify_code=20, **_CHAIN)
 _say("sent", "tls.untrusted_root", _chain("private_root_sent"), verify_code=19, **_CHAIN)

@@ -218,6 +218,15 @@ class Person:
         message: Posted = await self.slack.until(found, limit)
         return message
 
+    async def offer(self, limit: float = 20.0) -> Posted:
+        """The newest offer to type a secret: it can be cancelled, which a report's button cannot."""
+
+        def found() -> Posted | None:
+            return next((m for m in reversed(self.sees()) if m.action("secret") and m.action("cancel")), None)
+
+        message: Posted = await self.slack.until(found, limit)
+        return message
+
     async def report(self, number: int = 0, limit: float = 30.0) -> Posted:
         """The nth report."""
 

@@ -1,6 +1,7 @@
 """Slack's servers on loopback: the Web API, response_urls and Socket Mode."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import secrets
@@ -133,7 +134,7 @@ class FakeSlack:
 
     async def _api(self, request: web.Request) -> web.Response:
         name = request.match_info["method"]
-        args = await _arguments(request)
+        args = await _arguments(request) | _basic(request)
         token = _token(request, args)
         scripted = self.script[name].popleft() if self.script[name] else None
         if scripted is not None:
@@ -247,6 +248,15 @@ async def _arguments(request: web.Request) -> dict[str, Any]:
         if isinstance(args.get(name), str):
             args[name] = json.loads(args[name])
     return args
+
+
+def _basic(request: web.Request) -> dict[str, Any]:
+    """client_id and client_secret, which oauth.v2.access takes as a user and password of HTTP as well."""
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    if kind != "Basic":
+        return {}
+    user, _, password = base64.b64decode(value).decode().partition(":")
+    return {"client_id": user, "client_secret": password}
 
 
 def _token(request: web.Request, args: dict[str, Any]) -> str:

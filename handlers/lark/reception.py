@@ -1,0 +1,120 @@
+"""What people do at Lark, as events of the conversation. What must be kept is stored before this returns."""
+
+import asyncio
+from collections.abc import Awaitable
+
+import structlog
+
+from bot.core.events import Pasted, Typed
+from bot.core.understanding import language_of, understand
+from bot.faults import own_fault
+from bot.settings import Settings
+from handlers.conversation import Conversation
+from handlers.lark.chat import LarkPort, unique
+from handlers.lark.desk import Desk
+from handlers.lark.inbound import Chosen, Entered, Happening, Press, Said
+from handlers.lark.means import Means
+from handlers.lark.openings import Openings
+from handlers.lark.presses import NOTHING, Answer, Presses
+from handlers.lark.request import read_line
+from handlers.slack.request import Asked, read_request
+
+_log = structlog.get_logger(__name__)
+
+
+class Reception:
+    """`happened` takes whatever was read from a request. What asks Lark for something goes on in the background."""
+
+    def __init__(self, means: Means, conversation: Conversation, port: LarkPort, settings: Settings) -> None:
+        self._threads, self._people = means.threads, means.people
+        self._conversation, self._desk = conversation, Desk(means)
+        self._openings = Openings(means, conversation, settings)
+        self._presses = Presses(means, conversation, port, self._openings, self._desk, self._later)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.me = ""
+        """The bot's own open_id; empty while it is not known. Then every message of a group that comes is taken."""
+
+    async def close(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def happened(self, what: Happening) -> Answer:
+        match what:
+            case Said():
+                await self._said(what)
+            case Press():
+                return await self._presses.pressed(what)
+            case Chosen():
+                self._chosen(what)
+            case Entered():
+                self._later(self._desk.greet(what.where))
+        return NOTHING
+
+    async def _said(self, said: Said) -> None:
+        """A message of the direct chat, or one in a group that speaks to the bot."""
+        if said.where.foreign:
+            if not said.group:
+                self._later(self._desk.tell(said.where, "command.stranger", said.message))
+            return
+        if said.group and self.me not in ("", *said.mentioned):
+            return
+        if (lang := language_of(said.text)) is not None:
+            await self._people.remember(said.where, lang=lang)
+        case = await self._case(said)
+        if case is not None:
+            await self._conversation.handle(said.id, case, Typed(said.text))
+        else:
+            await self._asked(said, _asked_of(said))
+
+    async def _case(self, said: Said) -> str | None:
+        """The case whose thread a message belongs to, if it is this person's."""
+        known = await self._threads.at(said.where.chat, said.root)
+        return known.case_id if known is not None and known.person == said.where.person else None
+
+    async def _asked(self, said: Said, asked: Asked) -> None:
+        """A message that begins something: a case, mostly, in the person's direct chat."""
+        where, answers = said.where, None if said.group else said.message
+        match asked.kind:
+            case "check" | "explain":
+                event = Pasted(asked.text) if asked.kind == "explain" else Typed(asked.text)
+                origin = where.chat if said.group else ""
+                await self._openings.begin(said.id, where, event, place=said.message, root=answers, origin=origin)
+            case "history":
+                self._later(self._desk.history(where, answers, unique(f"history:{said.id}")))
+            case "form":
+                self._later(self._desk.form(where, answers, unique(f"form:{said.id}")))
+            case kind:
+                key = "command.help" if kind == "help" else "command.unclear"
+                self._later(self._desk.tell(where, key, said.message, private=said.group))
+
+    def _chosen(self, chosen: Chosen) -> None:
+        """An entry of the bot's menu. It comes without a chat: the direct one it is."""
+        match chosen.entry:
+            case "new":
+                self._later(self._desk.form(chosen.where, None, unique(chosen.id)))
+            case "cases":
+                self._later(self._desk.history(chosen.where, None, unique(chosen.id)))
+            case _:
+                self._later(self._desk.tell(chosen.where, "command.help", None, uuid=unique(chosen.id)))
+
+    def _later(self, work: Awaitable[object]) -> None:
+        task = asyncio.create_task(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _asked_of(said: Said) -> Asked:
+    """What a message without a case asks for. In the direct chat everything but a few words belongs into a case."""
+    line = read_line(said.text, group=said.group)
+    if line is not None:
+        return line
+    if understand(said.text).wish == "history":
+        return Asked("history")
+    pasted = read_request(said.text)
+    return pasted if pasted.kind == "explain" else Asked("check", said.text)
+
+
+async def _quietly(work: Awaitable[object]) -> None:
+    try:
+        await work
+    except Exception as error:  # noqa: BLE001 - an answer in the background ends nothing else
+        _log.error("something for a person at Lark failed", fault=own_fault(error))

@@ -1,0 +1,318 @@
+"""Stories from a message to a report: the real bot, real probes, a strict Lark."""
+
+import aiohttp
+import pytest
+
+from tests.lark.conftest import Start
+from tests.servers.lark import FakeLark
+from tests.servers.practice import ALL_GOOD, APP_PASSWORD, CERTIFICATE, CHAIN
+from tests.servers.world import World
+
+
+async def type_secret(url: str, secret: str) -> int:
+    async with aiohttp.ClientSession() as session:
+        origin = "/".join(url.split("/")[:3])
+        async with session.post(url, data={"secret": secret}, headers={"Origin": origin}) as answer:
+            return answer.status
+
+
+@pytest.mark.parametrize("encrypted", [True, False])
+async def test_a_message_leads_to_a_report_in_its_thread(lark: FakeLark, start: Start, encrypted: bool) -> None:
+    lark.delivery.encrypted = encrypted
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        root = await ann.says(CHAIN.domain)
+        report = await ann.report()
+        kept = await bot.store.report(report.case)
+        assert kept is not None
+        assert (kept.report.verdict, kept.report.failing_step, kept.report.cause) == ("fail", "imap.tls", CHAIN.code)
+        assert report.case in report.words
+        assert CHAIN.domain in report.words
+        assert {m.root for m in ann.sees()} == {root}
+        assert {m.thread for m in ann.sees()} == {lark.messages[root].thread}
+        assert report.card is not None
+        assert report.card["header"]["template"] == "red"
+
+
+async def test_account_and_secret_page_lead_to_a_log_in(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=APP_PASSWORD.account)
+    async with start() as bot:
+        root = await taro.says(f"{APP_PASSWORD.domain} の移行で認証に失敗します")
+        await taro.report()
+        asked = await taro.sees_with("submit")
+        assert asked.field("account")["default_value"] == APP_PASSWORD.account  # type: ignore[index]
+        await taro.submits(asked, account=APP_PASSWORD.account)
+        assert asked.buttons == [], "a form that was sent is closed"
+        offer = await taro.sees_with("secret", words="確認")
+        assert not any(part["tag"] == "input" for part in offer.elements)
+        assert (await taro.presses(offer, "secret")).body == {}, "a link is Lark's business"
+        assert await type_secret(offer.url("secret"), "hello") == 200
+        second = await taro.report(1)
+        kept = await bot.store.report(second.case)
+        assert kept is not None
+        assert kept.report.cause == APP_PASSWORD.code
+        assert {m.root for m in taro.sees()} == {root}
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+async def test_a_secret_in_the_cards_own_field(lark: FakeLark, start: Start, by_name: bool) -> None:
+    taro = lark.person("ou_taro", email=APP_PASSWORD.account)
+    async with start(MIGCHECK_SECRETS__ENTRY="modal") as bot:
+        await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account}")
+        offer = await taro.sees_with("secret", words="Lark")
+        field = offer.field("secret")
+        assert field is not None
+        assert (field["input_type"], field.get("default_value")) == ("password", None)
+        assert offer.card["config"]["enable_forward"] is False  # type: ignore[index]
+        ack = await taro.submits(offer, by_name=by_name, secret="hello")
+        assert offer.buttons == [], "the field is gone at once"
+        await taro.again(ack)
+        second = await taro.report(1)
+        kept = await bot.store.report(second.case)
+        assert kept is not None
+        assert kept.report.cause == APP_PASSWORD.code
+        await bot.conversation.settle()
+        assert len([m for m in taro.sees() if m.button("export")]) == 2
+        assert "hello" not in str([m.card for m in lark.messages.values()])
+
+
+async def test_a_withdrawn_or_expired_offer_takes_no_secret(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=APP_PASSWORD.account)
+    async with start(MIGCHECK_SECRETS__ENTRY="modal", MIGCHECK_SECRETS__TTL="1"):
+        await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account}")
+        offer = await taro.sees_with("secret", words="Lark")
+        await taro.sees_with(words="時間")
+        await taro.submits(offer, secret="hello")
+        assert offer.buttons == []
+        assert len([m for m in taro.sees() if m.button("export")]) == 1
+
+
+async def test_cancel_kills_the_offer(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=ALL_GOOD.account)
+    async with start():
+        await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account} please test the log-in")
+        offer = await taro.sees_with("secret", words="button below")
+        url = offer.url("secret")
+        await taro.presses(offer, "cancel")
+        assert offer.buttons == []
+        await taro.sees_with(words="Cancelled", after=1)
+        assert await type_secret(url, "practice") in (404, 410)
+
+
+async def test_a_forms_errors_stand_beside_their_fields(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        await ann.says("what can you do for me? 535 5.7.8 authentication failed")
+        await ann.menu("new")
+        form = await ann.sees_with("submit")
+        names = [part["name"] for part in form.elements if part["tag"] in ("input", "select_static")]
+        assert names == ["domain", "scenario", "account", "imap", "smtp", "pop"]
+        await ann.submits(form)
+        assert "name a domain or a server" in form.said("en_us")
+        await ann.submits(form, domain="not a domain", imap="imap.example.test:99999")
+        parts = next(p for p in form.elements if p["tag"] == "form")["elements"]
+        at = next(i for i, part in enumerate(parts) if part.get("name") == "imap")
+        assert parts[at]["default_value"] == "imap.example.test:99999"
+        assert "example" in parts[at + 1]["text"]["content"]
+        await ann.submits(form, domain=ALL_GOOD.domain, imap="", scenario="manual")
+        report = await ann.report()
+        assert report.root == form.id
+        kept = await bot.store.report(report.case)
+        assert kept is not None
+        assert kept.report.verdict == "pass"
+        await ann.presses(report, "servers")
+        servers = await ann.sees_with("submit", words="IMAP")
+        await ann.submits(servers, imap="-bad-")
+        assert "✗" in servers.words
+        assert servers.field("imap")["default_value"] == "-bad-"  # type: ignore[index]
+
+
+async def test_recheck_and_the_links_of_a_report(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start():
+        await ann.says(CERTIFICATE.domain)
+        report = await ann.report()
+        async with aiohttp.ClientSession() as session:
+            for link in ("page", "export"):
+                async with session.get(report.url(link)) as answer:
+                    assert answer.status == 200
+        await ann.presses(report, "recheck")
+        again = await ann.report(1)
+        assert again.case == report.case
+        progress = [m for m in ann.sees() if m.states]
+        assert len(progress) == 2
+        assert all(m.button("cancel") is None for m in progress), "the last state has no button any more"
+
+
+async def test_a_group_leads_to_the_direct_chat(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    group = lark.group("oc_group", "ou_admin", "ou_bob", lark.bot)
+    async with start():
+        await ann.mentions(f"/migcheck {CERTIFICATE.domain}", group)
+        report = await ann.report()
+        assert report.chat == ann.chat
+        hint = await ann.sees_with(words="チャット", chat=group)
+        assert hint.whom == "ou_admin"
+        root = ann.sees()[0]
+        assert report.root == root.id
+        await ann.says("help", thread=root.id)
+        helped = await ann.sees_with(words="example.co.jp", after=0)
+        assert helped.root == root.id
+        assert [m for m in lark.messages.values() if m.chat == group and m.author == lark.bot and not m.whom] == []
+
+
+async def test_a_group_message_that_speaks_to_others_is_none(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    group = lark.group("oc_group", "ou_admin", lark.bot)
+    async with start() as bot:
+        await ann.says(CERTIFICATE.domain, chat=group)
+        assert await bot.store.cases_of(f"lark:{lark.tenant}:ou_admin") == []
+
+
+async def test_command_help_history_menu_and_greeting(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    group = lark.group("oc_group", "ou_admin", lark.bot)
+    async with start():
+        await ann.enters()
+        greeting = await ann.sees_with("start")
+        assert "こんにちは" in greeting.said("ja_jp")
+        assert "Hello" in greeting.said("en_us")
+        assert "您好" in greeting.said("zh_cn")
+        await ann.enters()
+        await ann.presses(greeting, "start")
+        await ann.sees_with("submit")
+        await ann.menu("help")
+        await ann.sees_with(words="/migcheck example.co.jp")
+        await ann.menu("cases")
+        await ann.sees_with(words="ケース")
+        await ann.says("/migcheck")
+        await ann.sees_with("submit", after=1)
+        await ann.mentions("blorb", group)
+        assert (await ann.sees_with(words="/migcheck example.co.jp", chat=group)).whom == "ou_admin"
+        await ann.says(f"/migcheck {ALL_GOOD.domain}")
+        report = await ann.report()
+        await ann.says("history")
+        listed = await ann.sees_with(words=ALL_GOOD.domain, after=3)
+        assert report.case in listed.words
+        assert "applink.larksuite.com" in str(listed.card)
+        assert len([m for m in ann.sees() if m.button("start")]) == 1, "greeted once"
+
+
+async def test_explain_reads_words_and_probes_nothing(lark: FakeLark, start: Start, practice: World) -> None:
+    ann = lark.person("ou_ann", email="ann@example.test")
+    async with start():
+        await ann.says("/migcheck explain 535 5.7.139 Authentication unsuccessful, basic authentication is disabled.")
+        await ann.sees_with(words="535 5.7.139")
+        await ann.says("explain the frobnicator is unhappy")
+        await ann.sees_with(words="frobnicator")
+    assert practice.names.questions == []
+
+
+async def test_share_asks_first_hides_the_account_and_speaks_to_each_in_their_language(
+    lark: FakeLark, start: Start
+) -> None:
+    taro = lark.person("ou_taro", email=APP_PASSWORD.account)
+    group = lark.group("oc_group", "ou_taro", "ou_a", "ou_b", "ou_z", lark.bot)
+    lark.group("oc_others", "ou_a", lark.bot)
+    outside = lark.group("oc_outside", "ou_taro", lark.bot, external=True)
+    async with start():
+        await taro.mentions(f"/migcheck {APP_PASSWORD.domain} {APP_PASSWORD.account}", group)
+        offer = await taro.sees_with("secret", words="確認")
+        await type_secret(offer.url("secret"), "hello")
+        report = await taro.report(1)
+        await taro.presses(report, "share")
+        asked = await taro.sees_with("submit")
+        options = [option["value"] for option in asked.field("channel")["options"]]  # type: ignore[index]
+        assert options == [group], "the groups of person and bot, none of elsewhere"
+        assert [m for m in lark.messages.values() if m.chat == group and m.author == lark.bot and not m.whom] == []
+        await taro.submits(asked)
+        await taro.sees_with(words="表示しました")
+        shown = next(m for m in lark.messages.values() if m.chat == group and m.author == lark.bot and not m.whom)
+        assert APP_PASSWORD.domain in shown.words
+        for locale in ("ja_jp", "en_us", "zh_cn"):
+            assert APP_PASSWORD.account not in shown.said(locale)
+        assert shown.buttons == []
+        assert "App password" in shown.said("en_us") or "app password" in shown.said("en_us")
+        assert shown.said("zh_cn") != shown.said("ja_jp")
+        before = len(lark.messages)
+        await taro.presses(report, "share")
+        again = await taro.sees_with("submit")
+        again.field("channel")["options"].append({"text": {"tag": "plain_text", "content": "x"}, "value": outside})  # type: ignore[index]
+        await taro.submits(again, channel=outside)
+        await taro.sees_with(words="他の組織")
+        assert [m for m in list(lark.messages.values())[before:] if m.chat == outside] == []
+
+
+async def test_share_without_a_group_says_so(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start():
+        await ann.says(CERTIFICATE.domain)
+        await ann.presses(await ann.report(), "share")
+        await ann.sees_with(words="グループがありません")
+
+
+async def test_a_watch_tells_when_it_works_again(lark: FakeLark, start: Start, practice: World) -> None:
+    ann = lark.person("ou_admin")
+    practice.domain("mended.test")
+    closed = await practice.closed("imap.mended.test", 10993)
+    practice.record("_imaps._tcp.mended.test", "SRV", f"0 1 {closed.port} imap.mended.test.")
+    async with start(MIGCHECK_WATCH__EVERY="1s", MIGCHECK_WATCH__FOR="1m"):
+        await ann.says("mended.test please check this")
+        report = await ann.report()
+        await ann.presses(report, "watch")
+        await ann.sees_with("unwatch")
+        await closed.__aexit__(None, None, None)
+        await practice.imap("imap.mended.test", closed.port)
+        told = await ann.sees_with(words="works now")
+        assert told.root == report.root
+
+
+async def test_a_pasted_secret_is_told_and_kept_nowhere(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=ALL_GOOD.account)
+    async with start() as bot:
+        await taro.says(f"{ALL_GOOD.domain} password: hunter2-hunter2")
+        await taro.sees_with(words="パスワード")
+        await taro.report()
+        rows = await bot.store.cases_of(f"lark:{lark.tenant}:ou_taro")
+        assert "hunter2" not in str(rows)
+        assert "hunter2" not in str([m.card for m in taro.sees()])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("この{0}を移行します", "確認"), ("please check {0} for me", "Checking"), ("请检查{0}的迁移", "检查")]
+)
+async def test_the_language_is_that_of_what_was_written(lark: FakeLark, start: Start, text: str, words: str) -> None:
+    ann = lark.person("ou_admin")
+    async with start():
+        await ann.says(text.format(f" {ALL_GOOD.domain} "))
+        first = await ann.sees_with()
+        assert words in (first.states[0][1] if first.states else first.words)
+        await ann.report()
+        await ann.says(CERTIFICATE.domain)
+        second = await ann.report(1)
+        assert (words in second.words) or words == "Checking" and "Check again" in second.words
+
+
+async def test_members_check_their_own_domain_admins_any(lark: FakeLark, start: Start, practice: World) -> None:
+    bob, nobody = lark.person("ou_bob", email=f"bob@{ALL_GOOD.domain}"), lark.person("ou_nobody")
+    async with start() as bot:
+        await bob.says(f"please check {CERTIFICATE.domain}")
+        assert ALL_GOOD.domain in (await bob.sees_with(words=CERTIFICATE.domain)).words
+        await nobody.says(ALL_GOOD.domain)
+        await nobody.sees_with(words="access.domains")
+        assert practice.names.questions == []
+        await bob.says(ALL_GOOD.domain)
+        kept = await bot.store.report((await bob.report()).case)
+        assert kept is not None
+        assert kept.report.verdict == "pass"
+
+
+async def test_people_of_other_organisations_are_not_answered(lark: FakeLark, start: Start, practice: World) -> None:
+    eve = lark.person("ou_eve", tenant="tenant9")
+    group = lark.group("oc_group", "ou_eve", lark.bot, external=True)
+    async with start(MIGCHECK_ACCESS__DOMAINS=f'["{ALL_GOOD.domain}"]'):
+        await eve.says(ALL_GOOD.domain)
+        await eve.sees_with(words="自組織")
+        await eve.mentions(ALL_GOOD.domain, group)
+        assert eve.sees(group) == []
+    assert practice.names.questions == []

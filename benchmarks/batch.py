@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.crowd import NAMES, domains, is_dead
 from benchmarks.table import Row
@@ -95,12 +96,16 @@ def run_batch(count: int, dead: int, folder: Path) -> Run:
         if b'"verdict": "pass"' in line:
             last, passed = time.perf_counter() - begun, passed + 1
         else:
-            causes[json.loads(line)["cause"]] += 1
+            causes[_first_finding(json.loads(line))] += 1
     run = _used(process, begun, last)
     expected = sum(is_dead(number, dead) for number in range(count))
     if (passed, causes.total()) != (count - expected, expected):
         raise RuntimeError(f"{passed} passed instead of {count - expected}: {causes}")
     return run
+
+
+def _first_finding(report: dict[str, Any]) -> str:
+    return next((f"{f['code']} {f['evidence']}" for step in report["steps"] for f in step["findings"]), "nothing")
 
 
 def measure() -> list[Row]:

@@ -5,8 +5,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bot.core.advice import Circumstances, advise
+from bot.core.cloud import domain_of_admin
 from bot.core.exchange import read_ews
-from bot.core.intake import InputError, evidence_of, read_account, read_domain, read_endpoint, read_mailbox
+from bot.core.intake import (
+    InputError,
+    evidence_of,
+    read_account,
+    read_address,
+    read_domain,
+    read_endpoint,
+    read_mailbox,
+)
 from bot.core.message import Reader
 from bot.core.model import SERVICES, Endpoint, Finding, Lang, Report, Request, Service, StepResult, scenario_of
 from bot.core.report import endpoints_of
@@ -16,12 +25,16 @@ from bot.core.wisdom import Wisdom
 def read_request(options: Mapping[str, Any], lang: Lang) -> Request:
     """What is asked for. Raises InputError for the first field that cannot be used."""
     domain = read_domain(options["domain"]) if options.get("domain") else None
-    account = read_account(options["account"]) if options.get("account") else None
+    scenario = scenario_of(options.get("scenario"))
+    read = read_address if scenario == "m365" else read_account
+    account = read(options["account"]) if options.get("account") else None
+    if domain is None and account is not None and scenario == "m365":
+        domain = domain_of_admin(account)
     endpoints: dict[Service, Endpoint] = {s: read_endpoint(options[s], s) for s in SERVICES if options.get(s)}
     if options.get("ews"):
         endpoints["ews"] = read_ews(options["ews"])
     mailbox = read_mailbox(options["mailbox"]) if options.get("mailbox") else None
-    return Request(domain, scenario_of(options.get("scenario")), account, endpoints, lang, mailbox)
+    return Request(domain, scenario, account, endpoints, lang, mailbox)
 
 
 def input_report(case: str, error: InputError, options: Mapping[str, Any], lang: Lang, wisdom: Wisdom) -> Report:

@@ -178,6 +178,7 @@ def read_line(line: str) -> Mapping[str, Any]:
         raise LineError("every value must be a string")
     if options.get("lang") not in (None, *LANGS) or options.get("scenario") not in (None, *_SCENARIOS):
         raise LineError("lang is one of ja, en, zh; scenario one of " + ", ".join(sorted(_SCENARIOS)))
-    if not any(options.get(key) for key in ("domain", "imap", "smtp", "pop", "ews")):
+    named = any(options.get(key) for key in ("domain", "imap", "smtp", "pop", "ews"))
+    if not named and not (options.get("scenario") == "m365" and options.get("account")):
         raise LineError("a domain or a server is needed")
     return options

@@ -53,7 +53,8 @@ def check_command(args: argparse.Namespace, lang: Lang) -> int:
 
 
 def _problem(args: argparse.Namespace) -> str | None:
-    if not (args.domain or args.imap or args.smtp or args.pop or args.ews):
+    named = args.domain or args.imap or args.smtp or args.pop or args.ews
+    if not named and not (args.scenario == "m365" and args.account):
         return "a domain or a server is needed (an example: python -m bot check example.co.jp)"
     if args.secret_stdin and not args.account:
         return "--secret-stdin needs --account (an example: --account taro@example.co.jp)"

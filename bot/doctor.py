@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from bot.faults import own_fault
 from bot.health.house import check_knowledge, check_settings, check_store
+from bot.health.lark import check_lark
 from bot.health.outcome import Check, Mark, Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry
-from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
 from bot.health.slack import check_slack
+from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
 from bot.settings import Settings, SettingsError, load_settings
 
 ALL_WELL, WRONG, UNDECIDED = 0, 1, 3
@@ -25,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     check_public_url,
     check_secret_entry,
     check_slack,
+    check_lark,
 )
 """In the order in which they are told. Slack, Lark and PostgreSQL add theirs."""
 

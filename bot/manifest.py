@@ -1,4 +1,7 @@
-"""`manifest slack`: the app manifest that matches the settings, to be pasted at api.slack.com/apps."""
+"""`manifest`: what a platform must be told about the app, as the settings have it.
+
+For Slack it is pasted at api.slack.com/apps; for Lark it is entered in the developer console, which takes no file.
+"""
 
 import json
 import sys
@@ -18,17 +21,64 @@ BOT_SCOPES = (
     "users:read",  # the language of the profile
     "users:read.email",  # a member may check the domain, and log in to the account, of his own address
 )
+LARK_PERMISSIONS = (
+    "im:message:send_as_bot",
+    "im:message:update",  # progress, in the card that announced it
+    "im:message.p2p_msg:readonly",  # messages to the bot
+    "im:message.group_at_msg:readonly",  # @mentions; not what else is said in groups
+    "contact:user.base:readonly",
+    "contact:user.email:readonly",  # a member may check the domain, and log in to the account, of his own address
+    "contact:user.employee:readonly",  # the mailbox that the organisation gave them (enterprise_email)
+)
+LARK_OPTIONAL = (
+    "im:chat:readonly",  # sharing a report: the bot's groups, and whether one has outsiders
+    "im:chat.members:read",  # sharing a report: whether the person is a member of the group
+)
+LARK_EVENTS = ("im.message.receive_v1", "application.bot.menu_v6", "im.chat.access_event.bot_p2p_chat_entered_v1")
 BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked")
 _DESCRIPTION = "Finds the step at which a mail migration fails to log in to the old mail service, and who can do what."
 
 
 def manifest_command(platform: str) -> int:
     """Print the manifest as JSON. Raises SettingsError."""
-    if platform != "slack":
+    made = {"slack": slack_manifest, "lark": lark_manifest}.get(platform)
+    if made is None:
         print(f"manifest: {platform} is not served by this version", file=sys.stderr)
         return 2
-    print(json.dumps(slack_manifest(load_settings()), indent=2, ensure_ascii=False))
+    print(json.dumps(made(load_settings()), indent=2, ensure_ascii=False))
     return 0
+
+
+def lark_manifest(settings: Settings) -> dict[str, Any]:
+    """What to enter in the developer console, page by page: permissions, events, callbacks, the bot's menu."""
+    lark = settings.lark
+    address = f"{settings.web.origin}/lark/events"
+    webhook = lark.mode == "webhook"
+    receiving = (
+        {"mode": "Send to developer's server", "request_url": address} if webhook else {"mode": "Long connection"}
+    )
+    console = "https://open.feishu.cn/app" if "feishu.cn" in lark.base_url else "https://open.larksuite.com/app"
+    made: dict[str, Any] = {
+        "console": console,
+        "basic_information": {"name": "migcheck", "description": _DESCRIPTION},
+        "features": {"bot": True},
+        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_reports": list(LARK_OPTIONAL)},
+        "events": {**receiving, "subscribe": list(LARK_EVENTS)},
+        "callbacks": {**receiving, "subscribe": ["card.action.trigger"]},
+        "bot_menu": [
+            {"name": {"en_us": en, "ja_jp": ja, "zh_cn": zh}, "action": "push event", "event_key": key}
+            for key, en, ja, zh in (
+                ("new", "New check", "新しいチェック", "新的检查"),
+                ("cases", "My cases", "自分のケース", "我的案例"),
+                ("help", "Help", "使い方", "帮助"),
+            )
+        ],
+        "then": "Create a version, publish it, and set who may use the app (availability).",
+    }
+    if webhook:
+        keys = {"encrypt_key": "MIGCHECK_LARK__ENCRYPT_KEY", "verification_token": "MIGCHECK_LARK__VERIFICATION_TOKEN"}
+        made["encryption_strategy"] = keys
+    return made
 
 
 def slack_manifest(settings: Settings) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def open_network(settings: "Settings") -> Iterator[Network]:
             chosen.allow,
             chosen.public_address,
             settings.discovery.ispdb_url,
+            settings.m365.authority,
         )
     finally:
         resolver.close()

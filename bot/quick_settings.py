@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 _SOURCES = ("app.yaml", "bot/settings.py", "bot/quick_settings.py")
-_PARTS = {"network", "discovery", "store"}
+_PARTS: Mapping[str, Any] = {"network": True, "discovery": True, "store": True, "m365": {"authority"}}
 _TELLING = ("TOKEN", "SECRET", "PASSWORD", "KEY", "_FILE", "CREDENTIAL")
 _MOST_KEPT = 50
 
 
 def quick_settings() -> "Settings":
-    """Settings with the parts network, discovery and store. Raises SettingsError, as `load_settings` does."""
+    """Settings with the parts network, discovery, store, and of m365 the address.
+
+    Raises SettingsError, as `load_settings` does.
+    """
     path = _path()
     if path is not None and (kept := _read(path)) is not None:
         return kept
@@ -33,7 +36,7 @@ def quick_settings() -> "Settings":
 
     settings = load_settings()
     if path is not None and "@" not in settings.store.url:
-        _keep(path, settings.model_dump(mode="json", include=_PARTS))
+        _keep(path, settings.model_dump(mode="json", include=dict(_PARTS)))
     return settings
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,8 +90,12 @@ def erase_command(person: str) -> int:
 
 
 async def _erased(person: str) -> dict[str, int]:
+    """Erase by our own name for a person, or by the platform's id of them, in whichever workspace."""
+    counts: Counter[str] = Counter()
     async with open_store(load_settings().store.url) as store:
-        return await store.erase(person)
+        for name in {person, *await store.people_called(person)}:
+            counts.update(await store.erase(name))
+    return dict(counts)
 
 
 def _refuse(message: str, status: int = BAD_INPUT) -> int:

@@ -1,13 +1,13 @@
-"""app.yaml and MIGCHECK_* to frozen Settings. A wrong value is an error that names the key and never prints the value."""
+"""app.yaml and MIGCHECK_* to frozen Settings. A wrong value is an error that names the key and never prints it."""
 
 import os
 from functools import cache
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -86,8 +86,8 @@ class WebSettings(_Part):
     @property
     def loopback(self) -> bool:
         host = self.address[0]
-        return (
-            host == "localhost" or (host.replace(".", "").isdecimal() or ":" in host) and ip_address(host).is_loopback
+        return host == "localhost" or (
+            (host.replace(".", "").isdecimal() or ":" in host) and ip_address(host).is_loopback
         )
 
 
@@ -133,9 +133,24 @@ class LarkSettings(_Part):
     base_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+/?$")] = "https://open.larksuite.com"
 
 
+class M365Settings(_Part):
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    authority: Annotated[str, Field(pattern=r"^https?://[^/\s?#@]+/?$")] = "https://login.microsoftonline.com"
+
+
+def _several(value: Any) -> Any:
+    """One alone is a list of one: `*` as well as ["*"]."""
+    return (value,) if isinstance(value, str) else value
+
+
+_Names = Annotated[tuple[str, ...] | str, BeforeValidator(_several)]
+"""Names; the union lets the environment have a bare word where otherwise JSON is asked for."""
+
+
 class AccessSettings(_Part):
-    admins: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
+    admins: _Names = ()
+    domains: _Names = ()
 
 
 class LimitSettings(_Part):
@@ -168,6 +183,7 @@ class Settings(BaseSettings):
     secrets: SecretSettings = SecretSettings()
     slack: SlackSettings = SlackSettings()
     lark: LarkSettings = LarkSettings()
+    m365: M365Settings = M365Settings()
     access: AccessSettings = AccessSettings()
     limits: LimitSettings = LimitSettings()
     watch: WatchSettings = WatchSettings()

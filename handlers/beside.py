@@ -1,8 +1,7 @@
 """What the conversation does beside messages and runs: meeting people, limits, watching, showing reports to others."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from bot.core import asides
 from bot.core.abilities import Abilities, Mind
@@ -14,6 +13,7 @@ from bot.engine.check import Network
 from bot.settings import Settings
 from bot.store.store import Store
 from bot.store.uses import Uses
+from handlers.calm import Calm
 from handlers.delivery import Due
 from handlers.gate import Gate
 from handlers.port import Port
@@ -38,18 +38,18 @@ class Beside:
         clock: Callable[[], float],
         handle: Handle,
         done: Callable[[Due], Awaitable[None]],
+        calm: Calm,
     ) -> None:
         self._store, self._mind, self._settings, self._clock = store, mind, settings, clock
-        self._handle, self._done = handle, done
+        self._handle, self._done, self._calm = handle, done, calm
         self._gate = Gate(Uses.beside(store), settings)
         span = Span(read_span(settings.watch.every), read_span(settings.watch.for_))
         self._watches = Watches(network, mind, span, clock, self._watch_ended)
-        self._under_way: set[asyncio.Task[Any]] = set()
 
     def abilities(self, port: Port | None) -> Abilities:
         """What can be done for a case."""
         open_to_all = port is None or port.open_to_all
-        access = None if open_to_all else Access(self._settings.access.domains)
+        access = None if open_to_all else Access(tuple(self._settings.access.domains))
         secrets = self._settings.secret_entry != "off"  # noqa: S105 - how, not what
         return Abilities(secrets, access, watch=True, share=port is not None and port.channels)
 
@@ -59,11 +59,12 @@ class Beside:
             return case.admin
         return is_admin(self._settings.access.admins, case.person)
 
-    async def admits(self, case: Case, task: Due, start: StartCheck, *, secret: bool) -> bool:
-        """Whether a run may begin; otherwise the person is told, outside of the case's lock, which is held here."""
+    async def admits(self, case: Case, start: StartCheck, task: Due, *, secret: bool) -> bool:
+        """Whether a run may begin; otherwise the person is told."""
+        await self._calm.wait()
         over = await self._gate.admit(case, start, self._clock(), secret=secret)
         if over is not None:
-            self.later(self._refuse(task, over))
+            await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
 
     async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool:
@@ -72,10 +73,6 @@ class Beside:
         if over is not None:
             await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
-
-    async def _refuse(self, task: Due, over: Event) -> None:
-        await self._handle(f"limited:{task.id}", task.case, over)
-        await self._done(task)
 
     def watch(self, task: Due, watch: Watch, case: Case) -> None:
         self._watches.begin(task, watch, case)
@@ -104,17 +101,10 @@ class Beside:
 
     async def close(self) -> None:
         await self._watches.close()
-        await asyncio.gather(*self._under_way, return_exceptions=True)
 
     async def _watch_ended(self, task: Due, recovered: bool) -> None:
         await self._handle(f"watched:{task.id}", task.case, WatchEnded(recovered))
         await self._done(task)
-
-    def later(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something outside of what holds a case's lock."""
-        task = asyncio.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
 
     async def case(self, name: str) -> Case | None:
         row = await self._store.case(name)

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
-import structlog
-
 from bot.core import speech
 from bot.core.case import Case, case_from_json, case_to_json
 from bot.core.codec import to_json
@@ -41,20 +39,23 @@ from bot.core.message import Button, Buttons, Message
 from bot.core.model import Report
 from bot.core.secret import Secret
 from bot.engine.check import Network
-from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.rows import CaseRow, StaleCase
 from bot.store.store import Store
 from bot.store.vault import Vault
 from handlers.beside import Beside
+from handlers.calm import Calm
 from handlers.delivery import Due, Lane, due
 from handlers.offers import Offers
 from handlers.port import Port
 from handlers.runs import Orders, Runs
 
 _STALE_TRIES = 20
-_log = structlog.get_logger(__name__)
 _KEY_BYTES = 16
+
+
+class IdTaken(ValueError):  # noqa: N818 - nothing is wrong
+    """The id of a new case is somebody else's: take another one."""
 
 
 class Conversation:
@@ -73,11 +74,11 @@ class Conversation:
         self._store, self._vault, self._mind, self._ports, self._clock = store, vault, mind, ports, clock
         self._origin, self._modal = settings.web.origin, settings.secret_entry == "modal"  # noqa: S105 - how, not what
         self.offers = Offers(store, settings.secrets.ttl, clock, self._done, self._expired)
-        self._beside = Beside(store, network, mind, settings, clock, self.handle, self._done)
-        self._runs = Runs(network, mind, self._take, self._keep, self._done, self._beside.admits_hosts)
+        self.calm = Calm()
+        self._beside = Beside(store, network, mind, settings, clock, self.handle, self._done, self.calm)
+        self._runs = Runs(network, mind, self._take, self._keep, self._done, self._beside)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._lanes: dict[str, Lane] = {}
-        self._taking: set[asyncio.Task[None]] = set()
         self._open: set[int] = set()
         """Effects that this process has taken up and that are not done."""
         self._page_keys: dict[str, str] = {}
@@ -107,8 +108,6 @@ class Conversation:
 
     async def settle(self) -> None:
         """Until every message that is due was delivered."""
-        while self._taking:
-            await asyncio.wait(self._taking)
         for lane in list(self._lanes.values()):
             await lane.wait()
 
@@ -140,14 +139,14 @@ class Conversation:
                 if isinstance(known, str):
                     return False
                 if isinstance(case, Case) and case.person != known.person:
-                    raise ValueError("the id of a new case is somebody else's")
+                    raise IdTaken(name)
                 after, effects = self._decide(known, events)
                 changed = _case_row(after, row, self._clock())
                 try:
                     taken = await self._store.take(event_id, changed, [to_json(e) for e in (*first, *effects)])
                 except StaleCase:
                     continue  # another process was faster: decide again on what it made of the case
-                self._soon(name)  # for a redelivered event as well: the first time may have ended before this
+                await self._take_up(name)  # for a redelivered event as well: the first time may have ended before this
                 return taken
         raise RuntimeError("a case was changed by others again and again")
 
@@ -162,24 +161,12 @@ class Conversation:
             effects = [e for e in effects if not (isinstance(e, Amend) and e.key in newer)] + list(more)
         return case, effects
 
-    def _soon(self, case: str) -> None:
-        """Carry out what was stored, outside of the event: whoever did it waits for nothing but that it is kept."""
-        task = asyncio.create_task(self._take_up(case))
-        self._taking.add(task)
-        task.add_done_callback(self._taken_up)
-
-    def _taken_up(self, task: asyncio.Task[None]) -> None:
-        self._taking.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("what is due could not be taken up", fault=own_fault(error))
-
     async def _take_up(self, case: str) -> None:
-        """Carry out what this process has stored for a case."""
-        async with self._locks.setdefault(case, asyncio.Lock()):
-            for row in await self._store.open_effects(case):
-                if row.id not in self._open:
-                    self._open.add(row.id)
-                    await self._carry_out(due(row))
+        """Carry out what this process has just stored for a case."""
+        for row in await self._store.open_effects(case):
+            if row.id not in self._open:
+                self._open.add(row.id)
+                await self._carry_out(due(row))
 
     async def _carry_out(self, task: Due) -> None:
         """What stays within the process happens at once; what is shown waits for its turn."""
@@ -203,13 +190,8 @@ class Conversation:
     async def _begin(self, task: Due, start: StartCheck) -> None:
         row = await self._store.case(task.case)
         secret = self._vault.take(start.handle, self._clock()) if start.handle is not None else None
-        if row is None:
-            return
-        case = case_from_json(row.state)
-        if await self._beside.admits(case, task, start, secret=secret is not None):
-            self._runs.begin(Orders(task, start, case, secret))
-        elif secret is not None:
-            secret.wipe()
+        if row is not None:
+            self._runs.begin(Orders(task, start, case_from_json(row.state), secret))
 
     def _lane(self, case: str) -> Lane:
         for name in [name for name, lane in self._lanes.items() if lane.idle and name != case]:
@@ -235,6 +217,7 @@ class Conversation:
     # What is shown.
 
     async def _show(self, task: Due) -> None:
+        await self.calm.wait()
         row = await self._store.case(task.case)
         case = case_from_json(row.state) if row is not None else None
         if case is None or (port := self._ports.get(case.surface)) is None:
@@ -268,7 +251,7 @@ class Conversation:
         ref = await port.post(case, key, shown, again=known is not None)
         if known is not None:  # what was found may be an earlier state, whose links have ended
             await port.amend(case, key, ref, shown)
-        await self._store.put_message(case.id, case.person, key, to_json(kept), self._clock(), ref=ref)
+        await self._store.put_ref(case.id, key, ref)
 
     async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
         known = await self._store.message(case.id, key)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
@@ -21,7 +22,13 @@ _log = structlog.get_logger(__name__)
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
 """Takes an event id, a case id and events that happened in a run."""
 
-Admit = Callable[[Case, StartCheck, Due, frozenset[str]], Awaitable[bool]]
+
+class Admission(Protocol):
+    """Whether a run may begin, and whether the hosts that it has found may be probed. If not, the person was told."""
+
+    async def admits(self, case: Case, start: StartCheck, task: Due, *, secret: bool) -> bool: ...
+
+    async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +42,7 @@ class Orders:
 
 
 class Runs:
-    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended.
-
-    `admit` says whether hosts that a run has found may be probed; where not, it tells the person why.
-    """
+    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended."""
 
     def __init__(  # noqa: PLR0917 - one of each part
         self,
@@ -47,10 +51,10 @@ class Runs:
         tell: Tell,
         keep: Callable[[Orders, Report], Awaitable[None]],
         over: Callable[[Due], Awaitable[None]],
-        admit: Admit,
+        admission: Admission,
     ) -> None:
         self._network, self._mind, self._tell, self._keep, self._over = network, mind, tell, keep, over
-        self._admit = admit
+        self._admission = admission
         self._tasks: dict[tuple[str, int], tuple[Orders, asyncio.Task[None]]] = {}
 
     def begin(self, orders: Orders) -> None:
@@ -89,6 +93,9 @@ class Runs:
         end: Event = Interrupted(orders.start.run)
         try:
             if orders.secret is not None or orders.start.handle is None:  # otherwise the secret was lost on the way
+                secret = orders.secret is not None
+                if not await self._admission.admits(orders.case, orders.start, orders.due, secret=secret):
+                    raise NotAdmitted  # noqa: TRY301 - one end for both
                 end = Finished(orders.start.run, await self._checked(orders, name))
         except NotAdmitted:
             return await self._over(orders.due)
@@ -113,7 +120,7 @@ class Runs:
             orders.secret,
             orders.case.admin,
             on_step=steps.put_nowait,
-            admit=lambda hosts: self._admit(orders.case, orders.start, orders.due, hosts),
+            admit=lambda hosts: self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts),
         )
         try:
             report = await run(check)

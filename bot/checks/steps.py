@@ -11,6 +11,7 @@ from bot.checks.imap import probe as imap_probe
 from bot.checks.link import judge as link_judge
 from bot.checks.link.judge import Judge
 from bot.checks.link.line import Line
+from bot.checks.m365 import judge as m365_judge
 from bot.checks.pop import judge as pop_judge
 from bot.checks.pop import probe as pop_probe
 from bot.checks.smtp import judge as smtp_judge
@@ -26,13 +27,14 @@ Probe = Callable[..., Awaitable[Facts]]
 class StepDef:
     """One step. `asks` says what its probe is given besides the line.
 
-    Nothing, the log-in, the account's address, or the log-in and the mailbox to open with it.
+    Nothing, the log-in, the account's address, the log-in and the mailbox to open with it, or the migrated domain and
+    the account as names.
     """
 
     stage: str
     probe: Probe
     judge: Judge
-    asks: Literal["nothing", "login", "address", "mailbox"] = "nothing"
+    asks: Literal["nothing", "login", "address", "mailbox", "names"] = "nothing"
 
 
 _DNS = StepDef("dns", Line.resolve, link_judge.judge_dns)
@@ -76,6 +78,18 @@ async def _impersonate(line: Line, account: str, secret: Secret, mailbox: str) -
     return await probe.impersonate(line, account, secret, mailbox)
 
 
+async def _find_tenants(line: Line, domain: str, account: str | None) -> Facts:
+    from bot.checks.m365 import probe  # noqa: PLC0415 - few checks are of Microsoft 365
+
+    return await probe.find_tenants(line, domain, account)
+
+
+async def _find_realm(line: Line, domain: str, account: str | None) -> Facts:
+    from bot.checks.m365 import probe  # noqa: PLC0415 - as above
+
+    return await probe.find_realm(line, domain, account)
+
+
 _IMAP = _stages(imap_probe.greet, imap_probe.capabilities, imap_probe.log_in, imap_probe.start_tls, imap_judge)
 _SMTP = _stages(smtp_probe.greet, smtp_probe.capabilities, smtp_probe.log_in, smtp_probe.start_tls, smtp_judge)
 _POP = _stages(pop_probe.greet, pop_probe.capabilities, pop_probe.log_in, pop_probe.start_tls, pop_judge)
@@ -98,4 +112,10 @@ STEPS: Mapping[tuple[Service, Security], tuple[StepDef, ...]] = {
     ("pop", "tls"): _POP["tls"],
     ("pop", "starttls"): _POP["starttls"],
     ("ews", "tls"): _EWS,
+    ("m365", "tls"): (
+        StepDef("tenant", _find_tenants, m365_judge.judge_tenant, "names"),
+        StepDef("realm", _find_realm, m365_judge.judge_realm, "names"),
+    ),
 }
+LEFT_TO_PEOPLE: Mapping[Service, tuple[str, ...]] = {"m365": ("signin", "consent")}
+"""Stages after those, which are gone through only by a person who signs in with the service itself."""

@@ -7,7 +7,7 @@ conversation.
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.core import asides, errands, exchange_talk, speech
+from bot.core import asides, cloud_talk, errands, exchange_talk, speech
 from bot.core.abilities import Abilities, Mind, Outcome
 from bot.core.access import may_know, may_log_in, refusal
 from bot.core.case import Case
@@ -37,7 +37,7 @@ from bot.core.events import (
     WatchEnded,
 )
 from bot.core.exchange import read_ews
-from bot.core.intake import InputError, read_account, read_domain, read_endpoint, read_mailbox
+from bot.core.intake import InputError, read_domain, read_endpoint, read_mailbox
 from bot.core.mailprogram import ProgramSettings, read_program
 from bot.core.message import Message
 from bot.core.model import SERVICES, Endpoint, Report, Request, Service, scenario_of
@@ -189,10 +189,12 @@ def _go_on(before: Case, known: Case, mind: Mind, abilities: Abilities) -> Outco
 
 def _subject(case: Case) -> object:
     """What a check without a secret is about."""
-    return case.domain, dict(case.endpoints), case.scenario
+    return case.domain, dict(case.endpoints), case.scenario, case.account if cloud_talk.is_m365(case) else None
 
 
 def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
+    if cloud_talk.is_m365(case):
+        return case, (Post("ask", cloud_talk.ask_admin(case, mind.wisdom(case.lang))),)
     if not may_log_in(case, abilities.access):
         return replace(case, account=None), (Post("refused", asides.refused(case, mind.wisdom(case.lang), "account")),)
     wisdom = mind.wisdom(case.lang)
@@ -269,7 +271,8 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
         ask = exchange_talk.ask_address(done, wisdom) if exchange else speech.ask_servers(done, wisdom, {})
         effects.append(Post(f"servers:{case.run}", ask))
         return done, tuple(effects)
-    if not case.with_secret and _may_log_in(event) and not case.offered:
+    asks = _may_log_in(event) or cloud_talk.lacks_admin(done, event.report)
+    if not case.with_secret and asks and not case.offered:
         done, more = _after_account(done, mind, abilities)
         effects += more
     return done, tuple(effects)
@@ -356,7 +359,7 @@ def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[Inp
             if name == "domain":
                 domain = read_domain(typed)
             elif name == "account":
-                account = read_account(typed)
+                account = cloud_talk.read_admin(typed, replace(case, scenario=scenario))
             elif name in SERVICES:
                 endpoints[name] = read_endpoint(typed, name)
             elif name == "ews":

@@ -156,6 +156,11 @@ _EVIDENCE_ROWS = (
     "use",
     "type_as",
     "exchange_version",
+    "tenant",
+    "account_tenant",
+    "cloud",
+    "sign_in_at",
+    "aadsts",
 )
 
 
@@ -193,7 +198,7 @@ def _headline(report: Report, reader: Reader) -> str:
             else ""
         )
         return reader.word("headline.unknown", domain=shown, title=title)
-    tested = any(step.id.endswith(".login") and step.status != "skipped" for step in report.steps)
+    tested = any(step.id.endswith((".login", ".signin")) and step.status != "skipped" for step in report.steps)
     return reader.word(f"headline.{report.verdict}" if tested else f"headline.{report.verdict}.untested", domain=shown)
 
 
@@ -283,6 +288,8 @@ def _notes(report: Report, reader: Reader) -> list[str]:
     lines = []
     if any(step.skipped_because in ("no_secret", "no_account") for step in report.steps):
         lines.append(reader.word("not_tested.login"))
+    if any(step.skipped_because == "no_sign_in" for step in report.steps):
+        lines.append(reader.word("not_tested.sign_in"))
     if report.verdict != "pass" and any(step.id.endswith(".tls") and step.status == "fail" for step in report.steps):
         lines.append(reader.word("outlook_proves_nothing"))
     box = next((step.notes for step in report.steps if step.id == "imap.mailbox" and step.notes), None)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.core import told
+from bot.core.cloud import RealmFacts, TenantsFacts
 from bot.core.web import EwsReply, HttpFacts
 
 Security = Literal["tls", "starttls"]
-Service = Literal["imap", "smtp", "pop", "ews"]
+Service = Literal["imap", "smtp", "pop", "ews", "m365"]
 Scenario = Literal["saas", "manual", "m365", "exchange", "member"]
 Severity = Literal["fail", "unknown", "warn", "info"]
 Status = Literal["pass", "warn", "fail", "unknown", "skipped"]
@@ -17,10 +18,10 @@ Lang = Literal["ja", "en", "zh"]
 
 SERVICES: tuple[Service, ...] = ("imap", "smtp", "pop")
 """The mail protocols, in plan order."""
-EVERY_SERVICE: tuple[Service, ...] = (*SERVICES, "ews")
+EVERY_SERVICE: tuple[Service, ...] = (*SERVICES, "ews", "m365")
 LANGS: tuple[Lang, ...] = ("ja", "en", "zh")
 SCENARIOS: tuple[Scenario, ...] = ("saas", "manual", "m365", "exchange", "member")
-DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995, "ews": 443}
+DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995, "ews": 443, "m365": 443}
 
 STARTTLS_PORTS = frozenset({25, 110, 143, 587, 2525})
 """Ports that begin in plain text and are raised to TLS; every other port speaks TLS from the first byte."""
@@ -49,7 +50,7 @@ class Endpoint:
     port: int
     security: Security
     url: str = ""
-    """The whole address, where the service is found by one (EWS)."""
+    """The whole address, where the service is found by one (EWS, Microsoft 365)."""
     typed: str = ""
     """What the person typed, where the address had to be corrected."""
 
@@ -280,6 +281,8 @@ Facts = (
     | SubmissionFacts
     | HttpFacts
     | EwsReply
+    | TenantsFacts
+    | RealmFacts
     | Fault
 )
 

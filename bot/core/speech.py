@@ -97,7 +97,8 @@ def report(case: Case, finished: Report, wisdom: Wisdom, offers: Offers) -> Mess
     untested = any(step.skipped_because in ("no_secret", "no_account") for step in finished.steps)
     if offers.secrets and case.account and (untested or case.with_secret):
         buttons.insert(0, Button("secret", told.word("button.secret"), primary=True))
-    buttons.append(Button("servers", told.word("button.servers")))
+    if finished.scenario != "m365":  # there are no servers to be typed
+        buttons.append(Button("servers", told.word("button.servers")))
     more = [action for action, on in (("watch", offers.watch), ("share", offers.share)) if on]
     buttons += [Button(action, told.word(f"button.{action}")) for action in more]
     return report_message(finished, told, buttons)
@@ -178,7 +179,14 @@ def ask_servers(
         EXAMPLES["account"],
         errors.get("account", ""),
     )
-    return said(told, "talk.ask_servers", Form("servers", (*inputs, account), told.word("button.check_now")))
+    form = Form("servers", (*inputs, account), told.word("button.check_now"))
+    return said(told, "talk.ask_servers", form, *([] if errors else [_situations(told)]))
+
+
+def _situations(told: Reader) -> Buttons:
+    """The situations in which there are no servers of IMAP and SMTP to be typed."""
+    names = told.catalogue.texts["web"]
+    return Buttons(tuple(Button(f"choose:scenario:{s}", names[f"report.scenario.{s}"]) for s in ("m365", "exchange")))
 
 
 def form_again(

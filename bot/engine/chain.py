@@ -10,7 +10,8 @@ from bot.checks.judging import Setting
 from bot.checks.link.faults import fault_of, observe
 from bot.checks.link.judge import certificates_of, judge_connect
 from bot.checks.link.line import Line
-from bot.checks.steps import STEPS, StepDef
+from bot.checks.steps import LEFT_TO_PEOPLE, STEPS, StepDef
+from bot.core.cloud import RealmFacts, TenantsFacts
 from bot.core.model import (
     Capabilities,
     ConnectFacts,
@@ -92,6 +93,9 @@ class Chain:
                 self._login_done(result)
             if result.status in ("fail", "unknown", "skipped"):
                 blocked = result.skipped_because or result.id
+        for stage in LEFT_TO_PEOPLE.get(self.service, ()):
+            reason = blocked or self.unfit or "no_sign_in"
+            self._add(StepResult(f"{self.service}.{stage}", "skipped", skipped_because=reason))
         self.gate.passed(self.service)
         await self._complete_connect()
 
@@ -165,12 +169,14 @@ class Chain:
             return step.probe(self.line, request.account, secret, request.mailbox)
         if step.asks == "address":
             return step.probe(self.line, self._address())
+        if step.asks == "names":
+            return step.probe(self.line, request.domain, request.account)
         return step.probe(self.line)
 
     def _learn(self, facts: Any) -> None:
         match facts:
-            case ConnectFacts(local=local):
-                self.local = local
+            case ConnectFacts(local=local) | TenantsFacts(local=local):
+                self.local = local or None
             case Capabilities(words=words):
                 self._mechanisms = words
             case LoginReply(attempts=attempts) | EwsReply(attempts=attempts, mailbox=""):
@@ -240,6 +246,8 @@ def _is_refusal(facts: Any) -> bool:
             return refusal is not None
         case EwsReply(opened=opened):
             return not opened
+        case TenantsFacts(own=own):
+            return not own.id  # what the MX says of the domain helps then
         case _:
             return False
 
@@ -258,6 +266,10 @@ def _notes(facts: Any) -> Mapping[str, Any]:
             return {"offered": facts.schemes, **names}
         case EwsReply(opened=True):
             return {"mechanism": facts.mechanism, "version": facts.version, "inbox": facts.messages}
+        case TenantsFacts(own=own) if own.id:
+            return {"tenant": own.id, "region": own.region}
+        case RealmFacts(namespace=namespace, brand=brand):
+            return {"namespace": namespace, "brand": brand}
         case MailboxFacts(refusal=None):
             return {
                 "inbox": facts.messages,

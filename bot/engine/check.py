@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.checks.link.line import Timeouts
+from bot.core.cloud import AUTHORITY
 from bot.core.model import Request, StepResult
 from bot.core.secret import Secret
 from bot.core.wisdom import Wisdom
@@ -20,6 +21,8 @@ class Network:
     allow: tuple[str, ...] = ()
     public_address: str | None = None
     ispdb_url: str = ""
+    authority: str = AUTHORITY
+    """The Microsoft identity platform's address."""
 
 
 class NotAdmitted(Exception):  # noqa: N818 - a decision, not a fault

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from bot.checks.domain import judge as domain_judge
 from bot.checks.domain import probe as domain
@@ -13,6 +14,7 @@ from bot.checks.link.dns import questions
 from bot.checks.link.line import Net
 from bot.checks.link.policy import policy
 from bot.core.advice import Circumstances, advise
+from bot.core.cloud import fault_in_admin
 from bot.core.exchange import fault_in_names, is_exchange_online
 from bot.core.model import (
     EVERY_SERVICE,
@@ -61,14 +63,13 @@ class _Walk:
 
     async def through(self) -> None:
         """Chains of typed servers start at once; the others as soon as discovery has found them."""
-        request = self.check.request
         running: list[asyncio.Task[None]] = []
         self._judge_names()
         wanted = self._wanted()
         if wanted is not None:
             domain.ask_ahead(self.net, wanted)
         try:
-            running += self._start(request.endpoints)
+            running += self._start(self._known_places())
             if wanted is not None:
                 found = await self._domain(wanted)
                 await self._admit(found)
@@ -81,6 +82,18 @@ class _Walk:
             for task in running:
                 task.cancel()
 
+    def _known_places(self) -> Mapping[Service, Endpoint]:
+        """The servers that were typed, and for Microsoft 365 where all its customers sign in."""
+        request, authority = self.check.request, self.check.network.authority.rstrip("/")
+        if not is_m365(request) or request.domain is None:
+            return request.endpoints
+        parts = urlsplit(authority)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return {
+            **request.endpoints,
+            "m365": Endpoint(parts.hostname or "", port, "tls", f"{authority}/{request.domain}"),
+        }
+
     async def _admit(self, found: Mapping[Service, Endpoint]) -> None:
         """Raises NotAdmitted where these servers may not be probed now."""
         hosts = frozenset(where.host for where in found.values())
@@ -90,7 +103,10 @@ class _Walk:
     def _judge_names(self) -> None:
         """The step domain.input, where the names cannot be typed into the migration page whatever the servers say."""
         request = self.check.request
-        fault = fault_in_names(request.account, request.mailbox, request.domain) if is_exchange(request) else None
+        if is_m365(request):
+            fault = fault_in_admin(request.account, request.domain)
+        else:
+            fault = fault_in_names(request.account, request.mailbox, request.domain) if is_exchange(request) else None
         if fault is None:
             return
         code, evidence = fault
@@ -101,7 +117,8 @@ class _Walk:
         request = self.check.request
         if request.domain is None:
             return None
-        missing = () if is_exchange(request) else tuple(s for s in ("imap", "smtp") if s not in request.endpoints)
+        whole = is_exchange(request) or is_m365(request)
+        missing = () if whole else tuple(s for s in ("imap", "smtp") if s not in request.endpoints)
         if "pop" in request.endpoints:
             missing = tuple(s for s in missing if s != "imap")
         return domain.Wanted(request.domain, missing, self.check.wisdom.providers, self.check.network.ispdb_url)  # type: ignore[arg-type]
@@ -221,6 +238,8 @@ class _Walk:
     def served_by(self) -> Match | None:
         """Whose servers are checked: where nothing better is known of an Exchange, an Exchange Server of one's own."""
         known, own = self.match, self.check.wisdom.providers.get("exchange")
+        if "m365" in self.chains:
+            return self._at_microsoft(self.chains["m365"])
         if (
             own is None
             or not is_exchange(self.check.request)
@@ -229,6 +248,14 @@ class _Walk:
             return known
         where = self.chains["ews"].line.endpoint if "ews" in self.chains else None
         return known if where is None or is_exchange_online(where.host) else Match(own, "host", where.host)
+
+    def _at_microsoft(self, chain: Chain) -> Match | None:
+        """Microsoft 365 where a tenant was found, whatever the MX says: mail may come in by way of a filter."""
+        own = self.check.wisdom.providers.get("m365")
+        found = any(step.id == "m365.tenant" and step.status in ("pass", "warn") for step in chain.results)
+        if not found or own is None or (self.match is not None and str(self.match.provider["id"]).startswith("m365")):
+            return self.match
+        return Match(own, "host", chain.line.endpoint.host)
 
 
 def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report:
@@ -263,6 +290,11 @@ def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report
 def is_exchange(request: Request) -> bool:
     """Whether EWS is to be checked and nothing else need be looked for."""
     return request.scenario == "exchange" or "ews" in request.endpoints
+
+
+def is_m365(request: Request) -> bool:
+    """Whether the source is Microsoft 365, where administrators sign in by themselves."""
+    return request.scenario == "m365"
 
 
 def _scenario(typed: Mapping[Service, Endpoint], match: Match | None) -> Scenario:

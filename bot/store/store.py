@@ -157,6 +157,12 @@ class Store(Database):
             await connection.execute(change.on_conflict_do_update(index_elements=["case_id", "key"], set_=fresh))
             return int((await connection.execute(found)).scalar_one())
 
+    async def put_ref(self, case_id: str, key: str, ref: str) -> None:
+        """Keep the platform's id of a message. The message itself is as it was."""
+        mine = (messages.c.case_id == case_id) & (messages.c.key == key)
+        async with self._writing() as connection:
+            await connection.execute(sa.update(messages).where(mine).values(ref=ref))
+
     async def message(self, case_id: str, key: str) -> MessageRow | None:
         row = await self._row(sa.select(messages).where(messages.c.case_id == case_id, messages.c.key == key))
         return MessageRow(**row) if row else None
@@ -243,6 +249,15 @@ class Store(Database):
         change = self._insert(people).values(id=person.id, **values)
         async with self._writing() as connection:
             await connection.execute(change.on_conflict_do_update(index_elements=["id"], set_=values))
+
+    async def people_called(self, name: str) -> list[str]:
+        """The people whom a platform knows by this id, by our own names for them (slack:TEAM:ID)."""
+        tail = "%:" + name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found: set[str] = set()
+        for column in (cases.c.person, people.c.id):
+            query = sa.select(column.label("id")).where(column.like(tail, escape="\\")).distinct()
+            found |= {row["id"] for row in await self._rows(query)}
+        return sorted(found)
 
     # Upkeep.
 

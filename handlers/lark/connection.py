@@ -155,6 +155,8 @@ def _handler(deal_with: Callable[[bytes], Mapping[str, Any]]) -> Any:
 
 def clamp() -> None:
     """Keep the SDK from printing payloads and addresses: from WARNING up, through our own handler, without URLs."""
+    for name in ("websockets", "urllib3"):  # what the SDK speaks with; they show addresses
+        logging.getLogger(name).setLevel(logging.WARNING)
     logger = logging.getLogger("Lark")
     logger.setLevel(logging.WARNING)
     logger.handlers.clear()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import structlog
 
 from bot.core.events import Pasted, Typed
-from bot.core.understanding import language_of, understand
+from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
 from handlers.conversation import Conversation
@@ -57,8 +57,9 @@ class Reception:
             return
         if said.group and self.me not in ("", *said.mentioned):
             return
-        if (lang := language_of(said.text)) is not None:
-            await self._people.remember(said.where, lang=lang)
+        heard = understand(said.text)
+        if heard.lang is not None and heard.error_text is None:  # a server's language is not the person's
+            await self._people.remember(said.where, lang=heard.lang)
         case = await self._case(said)
         if case is not None:
             await self._conversation.handle(said.id, case, Typed(said.text))

@@ -24,6 +24,7 @@ NAME = "slack"
 REPORT, ORDINARY = "migcheck_report", "migcheck_message"
 _QUIET = {"unfurl_links": False, "unfurl_media": False}
 _LOOK_AT = 200
+_REMEMBERED = 1000
 _log = structlog.get_logger(__name__)
 
 
@@ -60,6 +61,7 @@ class SlackPort:
         self.secret_forms = secret_forms
         self._pacer = Pacer()
         self._streams: dict[str, _Stream] = {}
+        self._begun: dict[str, Thread] = {}
         self._no_streams: set[str] = set()
         """Teams in which streaming was refused."""
 
@@ -134,7 +136,7 @@ class SlackPort:
     # How it is done.
 
     async def _spot(self, case: Case) -> _Spot:
-        thread = await self._threads.of_case(case.id)
+        thread = self._begun.get(case.id) or await self._threads.of_case(case.id)
         if thread is None:
             _, team, user = case.person.split(":", 2)
             thread = Thread(case.id, case.person, user, None, {"team": team, "user": user}, self._clock())
@@ -145,7 +147,15 @@ class SlackPort:
             raise NotInstalled(where.team)
         if thread.root is None and not thread.channel.startswith("D"):
             thread = replace(thread, channel=await self._people.direct(where))
+        elif thread.root is not None:
+            self._remember(thread)
         return _Spot(thread, where, token)
+
+    def _remember(self, thread: Thread) -> None:
+        """A thread that has begun does not change any more."""
+        if len(self._begun) >= _REMEMBERED:
+            del self._begun[next(iter(self._begun))]
+        self._begun[thread.case_id] = thread
 
     def _made(self, case: Case, key: str, message: Message) -> Shown:
         """The message in blocks. The first block's id names it, so that it can be found again."""

@@ -56,10 +56,12 @@ class SlackPlatform:
     ) -> None:
         self._settings, self._means, self._app, self.port, self._flow = settings, means, app, port, flow
         self._reception: Reception | None = None
+        self._conversation: Conversation | None = None
         self.connected = settings.slack.mode == "http"
 
     def listen(self, conversation: Conversation) -> None:
         """From now on what people do goes into the conversation."""
+        self._conversation = conversation
         entry = self._settings.secret_entry
         windows = Windows(self._means, self.port, secrets=entry == "modal")
         windows.conversation = conversation
@@ -115,7 +117,9 @@ class SlackPlatform:
             asked = await to_bolt_request(request)
         except (ValueError, UnicodeDecodeError):
             raise web.HTTPBadRequest from None
-        return await to_aiohttp_response(await self._app.async_dispatch(asked))
+        assert self._conversation is not None  # `listen` comes before the server
+        with self._conversation.calm.request():
+            return await to_aiohttp_response(await self._app.async_dispatch(asked))
 
     async def _install(self, request: web.Request) -> web.Response:
         assert self._flow is not None  # otherwise there is no such route

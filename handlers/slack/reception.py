@@ -1,6 +1,7 @@
 """What people do at Slack, as events of the conversation. What must be kept is stored before this returns."""
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Coroutine, Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.threads import Thread
-from handlers.conversation import Conversation
+from handlers.conversation import Conversation, IdTaken
 from handlers.slack.home import Home
 from handlers.slack.inbound import Command, Opened, Press, Said, Shortcut, Where, Window
 from handlers.slack.means import Means
@@ -29,6 +30,7 @@ from handlers.slack.windows import Windows
 
 Answer = Mapping[str, Any] | None
 """What an acknowledgement says besides being one."""
+_TURNS = 100
 _log = structlog.get_logger(__name__)
 
 
@@ -73,16 +75,16 @@ class Reception:
             return
         asked = read_request(text)
         event: Event = Pasted(asked.text) if asked.kind == "explain" else Typed(text)
-        await self._begin(said.id, said.where, event, root=said.root)
+        await self._begin(said.id, said.where, event, await self._people.known(said.where), root=said.root)
 
     async def _asked(self, name: str, where: Where, asked: Asked) -> Answer:
         """A line of the command, however it came."""
         profile = await self._people.known(where)
         match asked.kind:
             case "check":
-                await self._begin(name, where, Typed(asked.text), profile=profile)
+                await self._begin(name, where, Typed(asked.text), profile)
             case "explain":
-                await self._begin(name, where, Pasted(asked.text), profile=profile)
+                await self._begin(name, where, Pasted(asked.text), profile)
             case "history":
                 self._later(self._home.history(where))
             case "form" if where.trigger is not None:
@@ -113,7 +115,7 @@ class Reception:
         return self._words.of(profile.lang)[key].format(command=command, example=EXAMPLES["domain"])
 
     async def shortcut(self, shortcut: Shortcut) -> None:
-        await self._begin(shortcut.id, shortcut.where, Pasted(shortcut.text))
+        await self._begin(shortcut.id, shortcut.where, Pasted(shortcut.text), await self._people.known(shortcut.where))
 
     async def opened(self, opened: Opened) -> None:
         self._later(self._home.greet(opened.where) if opened.tab == "messages" else self._home.publish(opened.where))
@@ -157,7 +159,7 @@ class Reception:
         if not known.domain and not known.endpoints:
             return {"response_action": "errors", "errors": {"domain": words["form.missing"]}}
         where = _with_origin(window)
-        await self._begin(window.id, where, Submitted(form, dict(window.values)), profile=profile)
+        await self._begin(window.id, where, Submitted(form, dict(window.values)), profile)
         return None
 
     async def _secret(self, window: Window) -> Answer:
@@ -183,38 +185,39 @@ class Reception:
         return None
 
     async def _begin(
-        self, name: str, where: Where, event: Event, *, root: str | None = None, profile: Profile | None = None
+        self, name: str, where: Where, event: Event, profile: Profile | None, *, root: str | None = None
     ) -> None:
         """A new case with its first event. A request that comes again finds the case that it began."""
-        profile = profile or await self._people.known(where)
         if profile is not None and profile.outside:
             return self._later(self._tell_later(where, "command.stranger"))
         place = f"{where.team}:{where.channel}:{root}" if root else name
-        case = await self._fresh(place, where, profile)
-        if case is None:
-            return None
         kept = {
             "team": where.team, "user": where.user, "enterprise": where.enterprise, "grid": where.grid,
             "origin": "" if where.direct else where.channel, "response_url": where.response_url,
         }  # fmt: skip
         channel = where.channel if root else where.user
-        await self._threads.put(Thread(case.id, case.person, channel, root, kept, self._clock()))
-        await self._conversation.handle(name, case, event)
+        for turn in range(_TURNS):
+            case = self._case(place, turn, where, profile)
+            thread = Thread(case.id, case.person, channel, root, kept, self._clock())
+            if await self._threads.put(thread) or await self._is_theirs(case):
+                with contextlib.suppress(IdTaken):
+                    await self._conversation.handle(name, case, event)
+                    return None
         return None
 
-    async def _fresh(self, place: str, where: Where, profile: Profile | None) -> Case | None:
-        """A case whose id follows from where it began."""
-        for turn in range(100):
-            seed = hashlib.sha256(f"{place}:{turn}".encode()).digest()
-            name = case_id(int.from_bytes(seed[:8], "big"))
-            row = await self._store.case(name)
-            if row is not None and (row.person, row.place) != (where.person, place):
-                continue
-            lang = profile.lang if profile else DEFAULT_LANG
-            admin = is_admin(self._admins, where.person)
-            address = profile.address if profile else None
-            return Case(name, where.person, "slack", place, lang, admin, address, met=profile is not None)
-        return None
+    async def _is_theirs(self, case: Case) -> bool:
+        """Whether a thread that is there already is this person's: then the request has come before."""
+        thread = await self._threads.of_case(case.id)
+        return thread is not None and thread.person == case.person
+
+    def _case(self, place: str, turn: int, where: Where, profile: Profile | None) -> Case:
+        """A case whose id follows from where it began, so that a request that comes again finds it."""
+        seed = hashlib.sha256(f"{place}:{turn}".encode()).digest()
+        name = case_id(int.from_bytes(seed[:8], "big"))
+        lang = profile.lang if profile else DEFAULT_LANG
+        admin = is_admin(self._admins, where.person)
+        address = profile.address if profile else None
+        return Case(name, where.person, "slack", place, lang, admin, address, met=profile is not None)
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(self._quietly(work))

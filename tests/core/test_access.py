@@ -141,7 +141,7 @@ def test_a_limit_is_never_passed(tries: list[float], times: int, seconds: int) -
     for at in sorted(tries):
         if free_at([limit], used, at) is None:
             used.append(at)
-    assert all(sum(at - seconds < use <= at for use in used) <= times for at in used)
+    assert all(sum(use <= at < use + seconds for use in used) <= times for at in used)
 
 
 @given(st.lists(st.floats(0, 1000), min_size=1, max_size=30), st.integers(1, 5), st.integers(1, 500))

@@ -224,6 +224,7 @@ async def test_health(visitor: Visitor) -> None:
 async def test_not_ready_without_the_store(launch: Launch, tmp_path: Path) -> None:
     async with launch() as bot, aiohttp.ClientSession() as session:
         await bot.store._engine.dispose()
+        await bot.store._reader.dispose()
         for path in tmp_path.glob("store.db*"):
             path.unlink()
         (tmp_path / "store.db").mkdir()

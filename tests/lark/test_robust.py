@@ -184,6 +184,7 @@ async def test_two_peoples_cases_never_mix(lark: FakeLark, start: Start) -> None
         hers, his = await asyncio.gather(ann.report(), bob.report())
         assert hers.case != his.case
         assert CHAIN.domain not in "\n".join(m.words for m in ann.sees())
+        await asyncio.gather(ann.sees_with("submit"), bob.sees_with("submit"))
         before = len(ann.sees())
         await bob.presses(hers, "recheck")
         await bob.presses(hers, "servers")
@@ -198,7 +199,7 @@ async def test_a_restart_in_the_middle(lark: FakeLark, start: Start, practice: W
     taro = lark.person("ou_taro", email=APP_PASSWORD.account)
     async with start():
         root = await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account} please")
-        offer = await taro.sees_with("secret", words="button below")
+        offer = await taro.offer()
     async with start(MIGCHECK_WEB__LISTEN=offer.url("secret").split("/")[2]) as bot:
         assert await type_secret(offer.url("secret"), "hello") == 200
         second = await taro.report(1)
@@ -223,7 +224,7 @@ async def test_a_run_that_was_cut_off_says_so(lark: FakeLark, start: Start, prac
         assert told.root == ann.sees()[0].root
 
 
-HOSTILE = "NO [ALERT] <at id=all></at> **bold** [x](https://evil.test) \u202e<font color='red'>" + "A" * 3000
+HOSTILE = "{tag} NO [AUTHENTICATIONFAILED] <at id=all></at> **bold** [x](https://evil.test) \u202e<font color='red'>" + "A" * 3000
 
 
 async def test_hostile_words_stay_words(lark: FakeLark, start: Start, practice: World) -> None:
@@ -233,7 +234,7 @@ async def test_hostile_words_stay_words(lark: FakeLark, start: Start, practice: 
     await practice.smtp("smtp.hostile.test", accounts={"taro@hostile.test": "x"})
     async with start():
         await taro.says("hostile.test taro@hostile.test")
-        offer = await taro.sees_with("secret", words="確認")
+        offer = await taro.offer()
         await type_secret(offer.url("secret"), "hello")
         report = await taro.report(1)
         parts = [part for part in report.elements if "evil.test" in str(part.get("content", ""))]
@@ -250,7 +251,7 @@ async def test_secrets_are_never_logged_not_even_at_debug(
     taro = lark.person("ou_taro", email=APP_PASSWORD.account)
     set_up_logging(LogSettings(level="DEBUG"))
     root = logging.getLogger()
-    before = root.level
+    before, handlers = root.level, root.handlers[:]
     root.setLevel(logging.DEBUG)
     root.addHandler(caplog.handler)
     try:
@@ -258,14 +259,14 @@ async def test_secrets_are_never_logged_not_even_at_debug(
             for name in ("Lark", "aiohttp", "websockets", "asyncio"):
                 assert name == "Lark" or logging.getLogger(name)
             await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account} password: hunter2-hunter2")
-            offer = await taro.sees_with("secret", words="Lark")
+            offer = await taro.offer()
             await taro.submits(offer, secret="s3cret-s3cret-s3cret")
             await taro.report(1)
             token = await bot.store.open_effects()
             assert "s3cret-s3cret-s3cret" not in str(token)
     finally:
         root.setLevel(before)
-        root.removeHandler(caplog.handler)
+        root.handlers = [one for one in handlers if one is not caplog.handler and not isinstance(one, logging.StreamHandler)]
     seen = capfd.readouterr()
     written = seen.out + seen.err + caplog.text
     for secret in ("s3cret-s3cret-s3cret", "hunter2-hunter2", lark.app_secret, lark.encrypt_key, lark.verification_token, "access_key=hidden", *lark.tokens):

@@ -103,3 +103,28 @@ async def test_what_is_missing_is_named_at_the_start(
         async with open_bot(settings_for(world, slack, clean, **missing)):
             pass
     assert "fail" in {outcome.mark for outcome in await check_slack(settings_for(world, slack, clean, **missing))}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("*", ("*",)), ("U1", ("U1",)), ('["U1", "U2"]', ("U1", "U2")), ("[]", ())]
+)
+def test_one_name_alone_is_a_list_of_one(clean: pytest.MonkeyPatch, typed: str, meant: tuple[str, ...]) -> None:
+    clean.setenv("MIGCHECK_ACCESS__ADMINS", typed)
+    clean.setenv("MIGCHECK_WATCH__FOR", "2d")
+    assert Settings().access.admins == meant
+    assert Settings().watch.for_ == "2d"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"MIGCHECK_SLACK__COMMAND": "migcheck"},
+        {"MIGCHECK_LIMITS__CHECKS_PER_PERSON": '["often"]'},
+        {"MIGCHECK_WATCH__EVERY": "soon"},
+    ],
+)
+def test_a_wrong_setting_is_refused(clean: pytest.MonkeyPatch, wrong: dict[str, str]) -> None:
+    for name, value in wrong.items():
+        clean.setenv(name, value)
+    with pytest.raises(ValueError, match="validation error"):
+        Settings()

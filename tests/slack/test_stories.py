@@ -1,5 +1,7 @@
 """Stories from a command to a report: the real slack-bolt, real probes, a strict Slack."""
 
+import json
+
 import aiohttp
 import pytest
 
@@ -267,3 +269,49 @@ async def test_a_watch_ends_by_itself_and_can_be_stopped(slack: FakeSlack, start
 
 def everything(person: Person) -> str:
     return "\n".join(m.text + m.words for m in person.sees())
+
+
+async def test_the_command_can_be_renamed(slack: FakeSlack, start: Start) -> None:
+    ann = slack.person("UADMIN")
+    async with start(MIGCHECK_SLACK__COMMAND="/mailcheck"):
+        assert (await ann.command("help")).status == 404, "not ours any more"
+        await ann.command("help", command="/mailcheck")
+        await ann.sees_with(words="/mailcheck explain")
+        await ann.says(f"!mailcheck {CERTIFICATE.domain}")
+        assert data_of(await ann.report())["cause"] == CERTIFICATE.code
+
+
+async def test_the_file_for_support_has_everything_but_the_account(slack: FakeSlack, start: Start) -> None:
+    taro = slack.person("U0001", email=APP_PASSWORD.account)
+    async with start():
+        await taro.command(f"{APP_PASSWORD.domain} {APP_PASSWORD.account}")
+        await type_secret((await taro.offer()).action("secret")["url"], "hello")  # type: ignore[index]
+        report = await taro.report(1)
+        url = report.action("export")["url"]  # type: ignore[index]
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url) as answer:
+                assert answer.status == 200
+                assert "attachment" in answer.headers["Content-Disposition"]
+                text = await answer.text()
+            async with session.get(url[:-4] + "zzzz") as other:
+                assert other.status == 404
+        bundle = json.loads(text)
+        assert bundle["report"]["case"] == data_of(report)["case"]
+        assert bundle["versions"]["openssl"]
+        assert any(said["step"] == "imap.login" and said["evidence"] for said in bundle["transcript"])
+        assert APP_PASSWORD.account not in text
+        assert "hello" not in text
+
+
+async def test_a_person_is_erased_by_the_id_that_slack_shows(
+    slack: FakeSlack, start: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, bob = slack.person("UADMIN"), slack.person("UADMIN2", email=f"bob@{CERTIFICATE.domain}")
+    async with start() as bot:
+        await ann.command(CERTIFICATE.domain)
+        await bob.command(CERTIFICATE.domain)
+        await ann.report()
+        await bob.report()
+        await bot.conversation.settle()
+        assert await bot.store.people_called("UADMIN") == ["slack:T0001:UADMIN"]
+        assert await bot.store.people_called("UADMI_") == []

@@ -22,6 +22,8 @@ from bot.core.model import Answer, DnsFacts
 _RETRY_AFTER = (0.8, 1.6, 2.6)
 """Seconds after which a question that got no answer is asked again, of the next server."""
 _SOCKETS = 4
+_AT_ONCE = 200
+"""Questions under way at once: a name server's socket holds about 280 of them, and drops what comes on top."""
 _DATAGRAM = 65535
 _SERVFAIL = 2
 
@@ -57,6 +59,7 @@ class Resolver:
         self._servers = tuple(servers)
         self._timeout = timeout
         self._channels: dict[Nameserver, list[_Channel]] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
     async def ask(self, name: str, kind: str) -> Answer:
         """One question's outcome. Never raises: no usable answer is an outcome too (`failed`)."""
@@ -80,9 +83,11 @@ class Resolver:
             left = deadline - loop.time()
             if left <= 0:
                 break
-            patience = min(left, _RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)])
+            patience, waiting = min(left, _RETRY_AFTER[min(attempt, len(_RETRY_AFTER) - 1)]), loop.time()
             try:
-                reply = await self._ask_one(server, query, patience, left)
+                async with self._places:
+                    deadline += loop.time() - waiting
+                    reply = await self._ask_one(server, query, patience, left)
             except (TimeoutError, OSError, EOFError) as error:
                 detail = "time-out" if isinstance(error, TimeoutError) else _named(error)
                 failure = Reply(Answer("failed", detail=f"{server[0]}: {detail}"), failure.rcode)

@@ -1,10 +1,10 @@
-"""HTTP GET through the network guard: for autoconfig files and for issuers' certificates. Bounded in every way."""
+"""HTTP GET through the network guard: for autoconfig files, issuers' certificates and so on. Bounded in every way."""
 
 import asyncio
 import contextlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urljoin, urlsplit
 
 import h11
@@ -16,7 +16,7 @@ from bot.checks.link import certificates
 from bot.checks.link.faults import NETWORK_ERRORS, Malformed
 from bot.checks.link.line import Line, Net
 from bot.checks.link.stream import Stream
-from bot.core.model import ConnectFacts, Endpoint
+from bot.core.model import ConnectFacts, Endpoint, Fault, TlsFacts
 
 MAX_BODY = 512 * 1024
 _REDIRECTS = 4
@@ -31,6 +31,8 @@ class Page:
     url: str
     status: int
     body: bytes
+    local: str = ""
+    """This side's address."""
 
 
 async def fetch(net: Net, url: str, timeout: float) -> Page | None:
@@ -48,16 +50,30 @@ async def fetch(net: Net, url: str, timeout: float) -> Page | None:
     return None
 
 
-async def _get(net: Net, url: str) -> tuple[Page, str | None]:
+async def get(net: Net, url: str) -> Page:
+    """The answer at an address of the operator's, whatever its status; redirects are not followed, any port will do.
+
+    Raises network errors and Malformed.
+    """
+    try:
+        page, _ = await _get(net, url, any_port=True)
+    except h11.ProtocolError as error:
+        raise Malformed(f"no HTTP: {error}") from None
+    return page
+
+
+async def _get(net: Net, url: str, *, any_port: bool = False) -> tuple[Page, str | None]:
     parts = urlsplit(url)
     host, secure = parts.hostname, parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    if not host or parts.scheme not in ("http", "https") or parts.username is not None or not _port_allowed(net, port):
+    allowed = any_port or _port_allowed(net, port)
+    if not host or parts.scheme not in ("http", "https") or parts.username is not None or not allowed:
         raise Malformed("not a URL that is fetched")
     line = Line(net, Endpoint(host.lower(), port, "tls"))
     try:
-        stream = await _open(line, secure=secure)
-        return await _request(stream, url, net.timeouts.reply)
+        stream, local = await _open(line, secure=secure)
+        page, location = await _request(stream, url, net.timeouts.reply)
+        return replace(page, local=local), location
     finally:
         line.close()
 
@@ -66,16 +82,32 @@ def _port_allowed(net: Net, port: int) -> bool:
     return port in (80, 443) or net.policy.any_port
 
 
-async def _open(line: Line, *, secure: bool) -> Stream:
+async def _open(line: Line, *, secure: bool) -> tuple[Stream, str]:
+    """The stream to talk over, and this side's address. Malformed says what there is none for."""
     line.any_port = True
-    connected = await line.connect() if (await line.resolve()).public else None
+    found = await line.resolve()
+    if not found.public:
+        why = "private address" if found.private else found.outcome
+        raise Malformed(f"no address: {why}")
+    connected = await line.connect()
     if not isinstance(connected, ConnectFacts) or line.stream is None:
-        raise Malformed("no connection")
+        raise Malformed(f"no connection: {_why(connected)}")
     if secure:
-        await line.handshake_only()
-    if line.stream is None:
-        raise Malformed("no TLS")
-    return line.stream
+        facts = await line.handshake_only()
+        if line.stream is None:
+            raise Malformed(f"no TLS: {facts.verify_text if facts.verify_code else _why(facts)}")
+    return line.stream, connected.local or ""
+
+
+def _why(facts: ConnectFacts | TlsFacts | Fault) -> str:
+    """What ended a connection, in a word or two."""
+    match facts:
+        case ConnectFacts(attempts=attempts):
+            return next((f"{tried.address} {tried.fault.kind}" for tried in attempts if tried.fault), "no answer")
+        case TlsFacts(fault=fault):
+            return f"{fault.kind} {fault.detail}".strip() if fault else "no handshake"
+        case Fault(kind=kind, detail=detail):
+            return f"{kind} {detail}".strip()
 
 
 async def _request(stream: Stream, url: str, timeout: float) -> tuple[Page, str | None]:

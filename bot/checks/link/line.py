@@ -50,7 +50,7 @@ class Net:
         """The line to an endpoint: one for a check, so that what discovery opened goes on in the steps."""
         key = (service, endpoint)
         if key not in self.lines:
-            self.lines[key] = Line(self, endpoint, greets=service != "ews")
+            self.lines[key] = Line(self, endpoint, greets=service not in ("ews", "m365"))
         return self.lines[key]
 
     def close(self) -> None:
@@ -123,12 +123,13 @@ class Line:
         alert = await self._late_alert(verified) if self._greets and self.endpoint.security == "tls" else None
         return replace(facts, fault=alert) if alert else facts
 
-    async def handshake_only(self) -> None:
+    async def handshake_only(self) -> TlsFacts:
         """The strict handshake without evidence: for pages, where only success counts."""
         assert self.stream is not None
-        _, self.stream = await tls.handshake(
+        facts, self.stream = await tls.handshake(
             self.stream.sock, self.endpoint.host, self.net.trust, self.net.timeouts.tls
         )
+        return facts
 
     async def _late_alert(self, stream: VerifiedStream) -> Fault | None:
         """An alert that follows the handshake. Anything else that happens meanwhile is kept for the greeting."""

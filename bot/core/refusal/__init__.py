@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.core.refusal.judging import THRESHOLD, explain
+from bot.core.refusal.judging import explain
+from bot.core.refusal.ranking import THRESHOLD
 from bot.core.refusal.terms import NOT_A_FAILURE, UNRECOGNISED, Context, Explanation
 
 __all__ = ["NOT_A_FAILURE", "THRESHOLD", "UNRECOGNISED", "Context", "Explanation", "compile_rules", "explain"]

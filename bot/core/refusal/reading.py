@@ -152,6 +152,8 @@ def _plain_letters() -> dict[int, str]:
 
 def _unwrap(text: str) -> str:
     words = text
+    if '"\t' in words:
+        words = _pattern(_HMAIL_LINE).sub(_from_hmail, words)
     if "\\" in words:
         words = _pattern(r"(?:\\x[0-9a-fA-F]{2}){2,}").sub(_from_escapes, words)
         words = _pattern(r"\\u([0-9a-fA-F]{4})").sub(lambda found: chr(int(found[1], 16)), words)
@@ -170,6 +172,16 @@ def _unwrap(text: str) -> str:
             words,
         )
     return _pattern(r"(?<![A-Za-z0-9+/])(?:eyJ|VXNlcm5hbWU|UGFzc3dvcmQ)[A-Za-z0-9+/]*={0,2}").sub(_from_base64, words)
+
+
+# "SMTPD" 1892 1 "time" "address" "SENT: words", parted by tabs: hMailServer's log of a dialogue
+_HMAIL_LINE = r'(?m)^"(SMTP|POP3|IMAP)([DC])"\t[^\n]*?"(SENT|RECEIVED): ?([^\n]*?)"?$'
+
+
+def _from_hmail(found: re.Match[str]) -> str:
+    """What the server said: a daemon's own words, or what its client received."""
+    by_server = (found[2] == "D") == (found[3] == "SENT")
+    return found[4] if by_server else ""
 
 
 def _decode(data: bytes, otherwise: str) -> str:

@@ -37,7 +37,7 @@ _FRAME = re.compile(r"^\s*(?:at |in |File \"|#\d|\.\.\. )")
 _CLASS = r"\b(?:[A-Za-z_$][\w$]*[.\\/:]{1,2})*[A-Z]\w*?(?:Exception|Error)\b(?:\]| \(0x[0-9A-Fa-f]+\))?:?"
 _CALL = (
     r"\b[\w$]+(?:\.[\w$<>]+){2,}(?=\s?\()"
-    r"|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)|\((?:[A-Z][a-z]+){2,}\)"
+    r"|\([\w/.:\\$-]+\.(?:js|java|py|php|cs|go|rb|ts|dart|kt)(?::\d+){0,2}\)|(?<!\w)\((?:[A-Z][a-z]+){2,}\)"
 )
 
 

@@ -157,6 +157,16 @@ class Person:
         """The nth report: it alone can be exported."""
         return await self.sees_with("export", after=number, limit=limit)
 
+    async def offer(self, after: int = 0) -> Posted:
+        """An offer to type the secret: a link to its page, or the field itself."""
+
+        def found() -> Posted | None:
+            offers = [m for m in self.sees() if m.field("secret") or any("/s/" in str(b.get("behaviors")) for b in m.buttons)]
+            return offers[after] if len(offers) > after else None
+
+        message: Posted = await self.lark.until(found)
+        return message
+
     # How it reaches the bot.
 
     async def deliver(self, body: dict[str, Any]) -> Ack:

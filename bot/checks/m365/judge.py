@@ -1,0 +1,76 @@
+"""What the Microsoft identity platform says of domains, to findings."""
+
+from bot.checks.judging import Setting
+from bot.core.cloud import RealmFacts, Tenant, TenantsFacts
+from bot.core.model import Fault, Finding
+
+_NO_TENANT = frozenset({"invalid_tenant", "invalid_domain"})
+
+
+def judge_tenant(facts: TenantsFacts | Fault, setting: Setting) -> list[Finding]:
+    if isinstance(facts, Fault):
+        return [_unreachable(facts, setting)]
+    own, admin = facts.own, facts.admin
+    code = _code(own, setting)
+    if code == "m365.domain_unknown":
+        return [setting.finding(code, **_evidence(own), mail_at=(setting.provider or {}).get("id"))]
+    if code == "m365.unreachable":
+        return [setting.finding(code, **_evidence(own))]
+    findings = [setting.finding(code, **_evidence(own))] if code else []
+    if admin is None:
+        return findings
+    other = _code(admin, setting)
+    if other == "m365.unreachable":
+        return [*findings, setting.finding(other, **_evidence(admin))]
+    if own.id and own.id == admin.id:
+        return findings
+    if not own.id and other == code:  # both in a cloud that tells no tenant from here
+        return findings
+    theirs = {"account_domain": admin.domain, "account_tenant": admin.id, "account_aadsts": admin.aadsts}
+    return [setting.finding("m365.tenant_mismatch", domain=own.domain, tenant=own.id, **theirs), *findings]
+
+
+def _code(tenant: Tenant, setting: Setting) -> str:
+    """What an answer means for the domain; "" where a tenant of the worldwide cloud owns it."""
+    if tenant.personal:
+        return "m365.domain_unknown"
+    if tenant.id:
+        return "m365.other_cloud" if tenant.cloud else ""
+    known = setting.rules.get("aadsts", {}).get(tenant.aadsts)
+    if known in ("m365.domain_unknown", "m365.other_cloud"):
+        return str(known)
+    return "m365.domain_unknown" if tenant.error in _NO_TENANT and not known else "m365.unreachable"
+
+
+def _evidence(tenant: Tenant) -> dict[str, object]:
+    return {
+        "domain": tenant.domain,
+        "tenant": tenant.id,
+        "cloud": tenant.cloud,
+        "region": tenant.region,
+        "personal": tenant.personal or None,
+        "status": tenant.status,
+        "aadsts": tenant.aadsts,
+        "server": tenant.text or tenant.error,
+    }
+
+
+def _unreachable(fault: Fault, setting: Setting) -> Finding:
+    return setting.finding("m365.unreachable", reason=fault.kind, detail=fault.detail, server=fault.heard)
+
+
+def judge_realm(facts: RealmFacts | Fault, setting: Setting) -> list[Finding]:
+    if isinstance(facts, Fault):
+        return [_unreachable(facts, setting)]
+    known = {"domain": facts.domain, "status": facts.status, "namespace": facts.namespace}
+    other = [setting.finding("m365.other_cloud", domain=facts.domain, cloud=facts.cloud)] if facts.cloud else []
+    match facts.namespace:
+        case "managed":
+            return other
+        case "federated":
+            told = {"sign_in_at": facts.sign_in_at, "brand": facts.brand, "protocol": facts.protocol}
+            return [*other, setting.finding("m365.federated", **known, **told)]
+        case "":
+            return [setting.finding("m365.unreachable", **known, server=facts.text)]
+        case _:
+            return [setting.finding("m365.domain_unknown", **known)]

@@ -1,0 +1,98 @@
+"""Answers of the Microsoft identity platform in words. No network here.
+
+OpenID Connect Discovery 1.0, section 4; Microsoft: "OpenID Connect on the Microsoft identity platform", and
+GetUserRealm, with which Microsoft's own libraries ask where a user signs in.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.checks.link.stream import printable
+from bot.core.cloud import Namespace, RealmFacts, Tenant, national_cloud
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_NUMBER = re.compile(r"AADSTS(\d{4,9})")
+_OK = 200
+_PRINTED = 300
+
+
+def read_json(body: bytes) -> Mapping[str, Any]:
+    """A JSON object; an empty one for everything else."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_tenant(domain: str, status: int, body: bytes) -> Tenant:
+    """What an OpenID configuration, or the refusal of one, says of a domain."""
+    told = read_json(body)
+    if status == _OK and (issuer := _text(told, "issuer")):
+        found = _ID.search(issuer)
+        hosts = (_host(_text(told, key)) for key in ("token_endpoint", "issuer"))
+        scopes = [_text(told, key) for key in ("tenant_region_scope", "tenant_region_sub_scope")]
+        cloud = national_cloud(_text(told, "cloud_instance_name"), *scopes, *hosts)
+        return Tenant(domain, status, found[0].lower() if found else issuer, cloud, " ".join(filter(None, scopes)))
+    text = _text(told, "error_description") or ("" if told else printable(body[:2000], _PRINTED))
+    return Tenant(domain, status, error=_text(told, "error"), aadsts=_number(told, text), text=_first_line(text))
+
+
+def _number(told: Mapping[str, Any], text: str) -> str:
+    """The AADSTS number, from the words or from the list beside them."""
+    match = _NUMBER.search(text)
+    codes = told.get("error_codes")
+    return match[1] if match else str(codes[0])[:9] if isinstance(codes, list) and codes else ""
+
+
+def read_realm(domain: str, status: int, body: bytes) -> RealmFacts:
+    """What GetUserRealm.srf or /common/userrealm says; their keys differ by spelling only."""
+    told = {key.replace("_", "").lower(): value for key, value in read_json(body).items()}
+    kind = _text(told, "namespacetype") or _text(told, "accounttype")
+    namespace: Namespace = _namespace(kind) if status == _OK else ""
+    address = _text(told, "authurl") or _text(told, "federationactiveauthurl") or _text(told, "federationmetadataurl")
+    name = _text(told, "domainname").lower()
+    if namespace == "federated" and (name == "live.com" or _host(address) == "login.live.com"):
+        namespace = "personal"
+    return RealmFacts(
+        domain,
+        status,
+        namespace,
+        national_cloud(_text(told, "cloudinstancename")),
+        _text(told, "federationbrandname"),
+        _host(address),
+        _text(told, "federationprotocol"),
+        "" if namespace else printable(body[:2000], _PRINTED),
+    )
+
+
+def _namespace(kind: str) -> Namespace:
+    match kind.lower():
+        case "managed":
+            return "managed"
+        case "federated":
+            return "federated"
+        case "unknown":
+            return "unknown"
+        case _:
+            return ""
+
+
+def _text(told: Mapping[str, Any], key: str) -> str:
+    value = told.get(key)
+    return printable(value.encode("utf-8", "replace"), 1000) if isinstance(value, str) else ""
+
+
+def _first_line(text: str) -> str:
+    """The words without the trace and correlation ids that follow them."""
+    return re.split(r"\r?\n| Trace ID:", text, maxsplit=1)[0][:_PRINTED]
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -7,33 +7,11 @@ from benchmarks import batch, refusals, round_trips, start
 from benchmarks.distance import Unavailable
 from benchmarks.table import Row, put_in_readme
 
-
-def measure_refusals() -> list[Row]:
-    """Accuracy on the labelled samples, those of a provider judged without that provider's own knowledge."""
-    held_out = refusals.cross_validate()
-    best, three = refusals.accuracy(held_out)
-    error = refusals.calibration_error(held_out)
-    known, providers, aadsts = refusals.read_knowledge()
-    took = refusals.milliseconds(refusals.compile_rules(known, providers, aadsts), providers)
-    goals = refusals.GOALS
-    return [
-        Row("refusals told right, provider held out", best, f">= {goals['best']:.2f}", best >= goals["best"]),
-        Row("right among three", three, f">= {goals['best three']:.2f}", three >= goals["best three"]),
-        Row(
-            "calibration error",
-            error,
-            f"<= {goals['calibration error']:.2f}",
-            error <= goals["calibration error"],
-        ),
-        Row("ms a text", took, f"<= {goals['ms a text']:g}", took <= goals["ms a text"]),
-    ]
-
-
 BENCHMARKS: dict[str, Callable[[], list[Row]]] = {
     "start": start.measure,
     "round_trips": round_trips.measure,
     "batch": batch.measure,
-    "refusals": measure_refusals,
+    "refusals": refusals.measure,
 }
 
 

@@ -9,13 +9,14 @@ calibration error:
 - refusals-2.jsonl, other texts from public threads, in two halves: learnt from, so the figures say only that
   nothing was lost.
 - refusals-3.jsonl, collected and labelled before the rules were last worked on, from sources of which no other set
-  has a text. What is missed there is not printed, and no rule is written for it. Its figures are what a text seen
-  for the first time can expect; the confidences are measured against it, so its calibration error is given for
-  confidences fitted to one half of its sources and judged on the other. It wears out with every look: collect a new
-  one rather than tune to it.
+  has a text. No rule is written for it, and what is missed there is not printed. Its figures are what a text seen
+  for the first time can expect, a little flattered: who labelled the texts went on to write rules. Confidences were
+  fitted to half B while that was new, so their error is judged here on texts that they were not fitted to. The set
+  wears out with every look: collect a new one rather than tune to it.
 
 `code` and every code of `also` count as right; the best three are the code and two alternatives.
-`python -m benchmarks.refusals calibration` prints the curves of confidence that fit the texts at first sight.
+`python -m benchmarks.refusals calibration` prints the curves of confidence that fit the texts at first sight; the
+line "refitted" is their error on sources that they were not fitted to. They pay only if that is the smaller one.
 """
 
 import json
@@ -189,11 +190,11 @@ def measure() -> list[Row]:
             Row(f"{name}: told right", best, f">= {GOALS['best']:.2f}", best >= GOALS["best"]),
             Row(f"{name}: right among three", three, f">= {GOALS['best three']:.2f}", three >= GOALS["best three"]),
         ]
-    error, goal = cross_fitted_error(), GOALS["calibration error"]
+    error, goal = calibration_error(judge_set("C")), GOALS["calibration error"]
     took = milliseconds(compile_rules(refusals, providers, aadsts), providers)
     return [
         *rows,
-        Row("texts at first sight: calibration error, cross-fitted", error, f"< {goal:.2f}", error < goal),
+        Row("texts at first sight: calibration error", error, f"< {goal:.2f}", error < goal),
         Row("ms a text", took, f"<= {GOALS['ms a text']:g}", took <= GOALS["ms a text"]),
     ]
 
@@ -206,7 +207,7 @@ def main() -> None:
         best, three = accuracy(told)
         sure = statistics.fmean(one.confidence for _, one in told)
         print(f"{name:28} {len(told):5} {best:7.1%} {three:7.1%} {sure:11.1%} {calibration_error(told):18.3f}")
-    print(f"{'  the same, cross-fitted':28} {'':5} {'':7} {'':7} {'':11} {cross_fitted_error():18.3f}")
+    print(f"{'  refitted, on other sources':28} {'':5} {'':7} {'':7} {'':11} {cross_fitted_error():18.3f}")
     goals = [f"{GOALS[name]:7.0%}" for name in ("best", "best three")]
     print(f"{'goals':28} {'':5} {goals[0]} {goals[1]} {'':11} {GOALS['calibration error']:18.2f}")
     took = milliseconds(compile_rules(refusals, providers, aadsts), providers)

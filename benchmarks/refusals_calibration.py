@@ -1,8 +1,8 @@
 """How sure an answer may be: shares of right answers by what speaks for the answer, and by its weight.
 
-The curves of advice/refusals.yaml (`calibration`) are fitted to texts at first sight. These are few, so every point
-is drawn towards a curve that holds for all kinds, which is itself scaled to the share of right answers. How honest
-that is, is judged on sources that the curves were not fitted to.
+Fits the curves of advice/refusals.yaml (`calibration`) to texts at first sight. These are few, so every point is
+drawn towards a curve that holds for all kinds, which is itself scaled to the share of right answers. How honest that
+is, is judged on sources that the curves were not fitted to.
 """
 
 import hashlib

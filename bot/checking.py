@@ -13,9 +13,10 @@ from typing import Any
 from bot.asking import input_report, read_request, reader_for
 from bot.checks.link.tls import TrustStore, strict_context
 from bot.core.case import case_id
+from bot.core.cloud import DeviceCode, SignIn
 from bot.core.intake import InputError
 from bot.core.message import Reader, report_message
-from bot.core.model import Lang, Report
+from bot.core.model import Lang, Report, Request
 from bot.core.report import report_to_json
 from bot.core.secret import Secret
 from bot.engine.check import Check
@@ -75,8 +76,12 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
         report = input_report(case, error, options, lang, wisdom)
         return report, reader_for(wisdom, lang, report=report)
     progress = Progress(reader_for(wisdom, lang, request))
-    with open_network(quick_settings()) as network:
-        check = Check(case, request, wisdom, network, secret, True, progress.started, progress.finished)
+    settings = quick_settings()
+    sign_in = _sign_in(request, settings.m365.client_id, progress, reader_for(wisdom, lang, request))
+    with open_network(settings) as network:
+        check = Check(
+            case, request, wisdom, network, secret, True, progress.started, progress.finished, sign_in=sign_in
+        )
         loading = asyncio.create_task(_load_the_rest(network.trust))
         try:
             report = await run(check)
@@ -86,6 +91,18 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
             if secret is not None:
                 secret.wipe()
     return report, reader_for(wisdom, lang, request, report)
+
+
+def _sign_in(request: Request, client_id: str | None, progress: Progress, reader: Reader) -> SignIn | None:
+    """How somebody signs in with Microsoft: the code goes to standard error, and they to their browser."""
+    if request.scenario != "m365" or not client_id:
+        return None
+
+    def show(code: DeviceCode) -> None:
+        told = {"url": code.url, "code": code.code, "minutes": code.minutes}
+        progress.note(reader.word("sign_in_code", account=request.account or "", app=client_id, **told))
+
+    return SignIn(client_id, show)
 
 
 async def _load_the_rest(trust: TrustStore) -> None:

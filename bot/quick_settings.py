@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 _SOURCES = ("app.yaml", "bot/settings.py", "bot/quick_settings.py")
-_PARTS: Mapping[str, Any] = {"network": True, "discovery": True, "store": True, "m365": {"authority"}}
+_PARTS: Mapping[str, Any] = {"network": True, "discovery": True, "store": True, "m365": {"authority", "client_id"}}
 _TELLING = ("TOKEN", "SECRET", "PASSWORD", "KEY", "_FILE", "CREDENTIAL")
 _MOST_KEPT = 50
 
 
 def quick_settings() -> "Settings":
-    """Settings with the parts network, discovery, store, and of m365 the address.
+    """Settings with the parts network, discovery, store, and of m365 what is no secret.
 
     Raises SettingsError, as `load_settings` does.
     """

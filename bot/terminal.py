@@ -87,6 +87,13 @@ class Progress:
         self._redraw()
         self._stream.flush()
 
+    def note(self, text: str) -> None:
+        """Words between the steps: what the person is to do meanwhile."""
+        self._clear()
+        self._stream.write(f"\n{text}\n\n")
+        self._redraw()
+        self._stream.flush()
+
     def end(self) -> None:
         self._clear()
 

@@ -139,7 +139,7 @@ class Conversation:
                 if isinstance(known, str):
                     return False
                 if isinstance(case, Case) and case.person != known.person:
-                    raise IdTaken(name)
+                    raise IdTaken(f"the id {name} of a new case is somebody else's")
                 after, effects = self._decide(known, events)
                 changed = _case_row(after, row, self._clock())
                 try:

@@ -17,6 +17,7 @@ from bot.checks.pop import probe as pop_probe
 from bot.checks.smtp import judge as smtp_judge
 from bot.checks.smtp import probe as smtp_probe
 from bot.checks.words import judge_login
+from bot.core.cloud import SignIn
 from bot.core.model import Facts, Security, Service
 from bot.core.secret import Secret
 
@@ -27,14 +28,14 @@ Probe = Callable[..., Awaitable[Facts]]
 class StepDef:
     """One step. `asks` says what its probe is given besides the line.
 
-    Nothing, the log-in, the account's address, the log-in and the mailbox to open with it, or the migrated domain and
-    the account as names.
+    Nothing, the log-in, the account's address, the log-in and the mailbox to open with it, the migrated domain and the
+    account as names, or the account and how its person can sign in.
     """
 
     stage: str
     probe: Probe
     judge: Judge
-    asks: Literal["nothing", "login", "address", "mailbox", "names"] = "nothing"
+    asks: Literal["nothing", "login", "address", "mailbox", "names", "sign_in"] = "nothing"
 
 
 _DNS = StepDef("dns", Line.resolve, link_judge.judge_dns)
@@ -90,6 +91,18 @@ async def _find_realm(line: Line, domain: str, account: str | None) -> Facts:
     return await probe.find_realm(line, domain, account)
 
 
+async def _sign_in(line: Line, account: str, way: SignIn) -> Facts:
+    from bot.checks.m365 import signin  # noqa: PLC0415 - as above
+
+    return await signin.sign_in(line, account, way)
+
+
+async def _recall_sign_in(line: Line, account: str, way: SignIn) -> Facts:
+    from bot.checks.m365 import signin  # noqa: PLC0415 - as above
+
+    return await signin.recall(line, account, way)
+
+
 _IMAP = _stages(imap_probe.greet, imap_probe.capabilities, imap_probe.log_in, imap_probe.start_tls, imap_judge)
 _SMTP = _stages(smtp_probe.greet, smtp_probe.capabilities, smtp_probe.log_in, smtp_probe.start_tls, smtp_judge)
 _POP = _stages(pop_probe.greet, pop_probe.capabilities, pop_probe.log_in, pop_probe.start_tls, pop_judge)
@@ -115,7 +128,7 @@ STEPS: Mapping[tuple[Service, Security], tuple[StepDef, ...]] = {
     ("m365", "tls"): (
         StepDef("tenant", _find_tenants, m365_judge.judge_tenant, "names"),
         StepDef("realm", _find_realm, m365_judge.judge_realm, "names"),
+        StepDef("signin", _sign_in, m365_judge.judge_signin, "sign_in"),
+        StepDef("consent", _recall_sign_in, m365_judge.judge_consent, "sign_in"),
     ),
 }
-LEFT_TO_PEOPLE: Mapping[Service, tuple[str, ...]] = {"m365": ("signin", "consent")}
-"""Stages after those, which are gone through only by a person who signs in with the service itself."""

@@ -3,8 +3,8 @@
 A tenant is an organisation at the Microsoft identity platform; its realm says where its people sign in.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 AUTHORITY = "https://login.microsoftonline.com"
@@ -66,6 +66,55 @@ class RealmFacts:
     sign_in_at: str = ""
     protocol: str = ""
     text: str = ""
+
+
+MAY_CONSENT: Mapping[str, str] = {
+    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
+}
+"""Roles that may consent for an organisation to what a migration needs, by template id (Entra built-in roles).
+
+Application administrators may not: they cannot consent to permissions of Microsoft Graph for the app itself.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """Where a person signs in with a browser, and the code that says for which check (RFC 8628, 3.2)."""
+
+    url: str
+    code: str = field(repr=False)
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """How a person can sign in: the app registration, who shows the code, and for how many seconds it is waited."""
+
+    client_id: str
+    show: Callable[[DeviceCode], None]
+    limit: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFacts:
+    """What came of a sign-in, without any token. `nobody`: the time passed and nobody came.
+
+    `names` are the ways in which the platform calls whoever signed in; `roles` are template ids, None where not told.
+    """
+
+    nobody: bool = False
+    names: tuple[str, ...] = ()
+    tenant: str = ""
+    roles: tuple[str, ...] | None = None
+    missing: tuple[str, ...] = ()
+    """Permissions that were asked for and not granted."""
+    error: str = ""
+    suberror: str = ""
+    aadsts: str = ""
+    text: str = ""
+    correlation: str = ""
+    """The platform's id, by which the organisation finds the sign-in in its log."""
 
 
 def national_cloud(*told: str) -> str:

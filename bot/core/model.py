@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bot.core import told
-from bot.core.cloud import RealmFacts, TenantsFacts
+from bot.core.cloud import RealmFacts, SignInFacts, TenantsFacts
 from bot.core.web import EwsReply, HttpFacts
 
 Security = Literal["tls", "starttls"]
@@ -283,6 +283,7 @@ Facts = (
     | EwsReply
     | TenantsFacts
     | RealmFacts
+    | SignInFacts
     | Fault
 )
 

@@ -10,8 +10,8 @@ from bot.checks.judging import Setting
 from bot.checks.link.faults import fault_of, observe
 from bot.checks.link.judge import certificates_of, judge_connect
 from bot.checks.link.line import Line
-from bot.checks.steps import LEFT_TO_PEOPLE, STEPS, StepDef
-from bot.core.cloud import RealmFacts, TenantsFacts
+from bot.checks.steps import STEPS, StepDef
+from bot.core.cloud import MAY_CONSENT, RealmFacts, SignInFacts, TenantsFacts
 from bot.core.model import (
     Capabilities,
     ConnectFacts,
@@ -37,6 +37,8 @@ _HARMLESS = frozenset({
 """Refusals that say nothing against the secret: it may be tried at the next service."""
 
 
+_PATIENCE = 30.0
+"""Seconds that the requests around a person's sign-in may take."""
 _BELONGS = {"connect.reset": "connect", "tls.client_certificate_required": "tls"}
 """Findings that may show in a later step than the one whose they are."""
 
@@ -93,9 +95,6 @@ class Chain:
                 self._login_done(result)
             if result.status in ("fail", "unknown", "skipped"):
                 blocked = result.skipped_because or result.id
-        for stage in LEFT_TO_PEOPLE.get(self.service, ()):
-            reason = blocked or self.unfit or "no_sign_in"
-            self._add(StepResult(f"{self.service}.{stage}", "skipped", skipped_because=reason))
         self.gate.passed(self.service)
         await self._complete_connect()
 
@@ -107,6 +106,8 @@ class Chain:
             return "no_address"
         if step.asks == "mailbox" and not self.check.request.mailbox:
             return "no_mailbox"
+        if step.asks == "sign_in":
+            return self.unfit or self._nobody_signs_in()
         if step.asks != "login":
             return None
         if (held_back := self.unfit or self.line.memory.get(HELD_BACK)) is not None:
@@ -114,6 +115,11 @@ class Chain:
         if self.check.secret is None:
             return "no_secret"
         return "no_account" if not self.check.request.account else await self.gate.wait(self.service)
+
+    def _nobody_signs_in(self) -> str | None:
+        """Tokens and codes go over https only; whose sign-in it is to be must be known."""
+        possible = self.check.sign_in and self.check.request.account and self.line.endpoint.url.startswith("https:")
+        return None if possible else "no_sign_in"
 
     def _address(self) -> str | None:
         """The account's mail address, for the submission step."""
@@ -131,6 +137,9 @@ class Chain:
         if self._scrubber is not None:
             facts = self._scrubber.facts(facts)
         self._learn(facts)
+        if isinstance(facts, SignInFacts) and facts.nobody:
+            self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because="no_sign_in"))
+            return self.results[-1]
         # Words mean what they mean at this provider; whose it is may be known later than the first steps are through.
         findings = self._judge(step, facts, await provider() if _is_refusal(facts) else None)
         culprit = _BELONGS.get(findings[0].code) if findings else None
@@ -155,6 +164,8 @@ class Chain:
         return step.judge(facts, setting)
 
     async def _probe(self, step: StepDef, deadline: float) -> Any:
+        if step.asks == "sign_in" and self.check.sign_in:  # a person takes longer than a machine
+            deadline = asyncio.get_running_loop().time() + self.check.sign_in.limit + _PATIENCE
         try:
             async with asyncio.timeout_at(deadline):
                 return await observe(self._probing(step), step.stage)
@@ -169,6 +180,8 @@ class Chain:
             return step.probe(self.line, request.account, secret, request.mailbox)
         if step.asks == "address":
             return step.probe(self.line, self._address())
+        if step.asks == "sign_in":
+            return step.probe(self.line, request.account, self.check.sign_in)
         if step.asks == "names":
             return step.probe(self.line, request.domain, request.account)
         return step.probe(self.line)
@@ -181,7 +194,7 @@ class Chain:
                 self._mechanisms = words
             case LoginReply(attempts=attempts) | EwsReply(attempts=attempts, mailbox=""):
                 self.attempts = attempts
-            case Fault(after="login"):
+            case Fault(after="login") | SignInFacts(nobody=False):
                 self.attempts = 1
 
     def _setting(self, match: Match | None) -> Setting:
@@ -268,6 +281,8 @@ def _notes(facts: Any) -> Mapping[str, Any]:
             return {"mechanism": facts.mechanism, "version": facts.version, "inbox": facts.messages}
         case TenantsFacts(own=own) if own.id:
             return {"tenant": own.id, "region": own.region}
+        case SignInFacts(names=names, roles=roles) if names:
+            return {"signed_in_as": names[0], "roles": [MAY_CONSENT.get(role, role) for role in roles or ()]}
         case RealmFacts(namespace=namespace, brand=brand):
             return {"namespace": namespace, "brand": brand}
         case MailboxFacts(refusal=None):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.checks.link.line import Timeouts
-from bot.core.cloud import AUTHORITY
+from bot.core.cloud import AUTHORITY, SignIn
 from bot.core.model import Request, StepResult
 from bot.core.secret import Secret
 from bot.core.wisdom import Wisdom
@@ -41,5 +41,7 @@ class Check:
     any_port: bool = False
     on_started: Callable[[str], None] = field(default=lambda _: None)
     on_step: Callable[[StepResult], None] = field(default=lambda _: None)
+    sign_in: SignIn | None = None
+    """How the person can sign in with Microsoft, None where nobody will."""
     admit: Callable[[frozenset[str]], Awaitable[bool]] | None = None
     """Asked before hosts that were discovered are connected to; False ends the check with NotAdmitted."""

@@ -9,7 +9,8 @@ from bot.core.model import SCENARIOS
 from handlers.lark.parts import Part, note, plain, submit, words
 
 _MOST_TYPED = 1000
-_LONGEST_SECRET = 256
+_LONGEST_SECRET = 1000
+"""Lark takes no more in a field."""
 _TICK = "yes"
 
 

@@ -16,7 +16,7 @@ from handlers.lark.inbound import Chosen, Entered, Happening, Press, Said
 from handlers.lark.means import Means
 from handlers.lark.openings import Openings
 from handlers.lark.presses import NOTHING, Answer, Presses
-from handlers.lark.request import read_line
+from handlers.lark.request import read_line, without_command
 from handlers.slack.request import Asked, read_request
 
 _log = structlog.get_logger(__name__)
@@ -62,7 +62,7 @@ class Reception:
             await self._people.remember(said.where, lang=heard.lang)
         case = await self._case(said)
         if case is not None:
-            await self._conversation.handle(said.id, case, Typed(said.text))
+            await self._conversation.handle(said.id, case, Typed(without_command(said.text) or said.text))
         else:
             await self._asked(said, _asked_of(said))
 
@@ -74,11 +74,12 @@ class Reception:
     async def _asked(self, said: Said, asked: Asked) -> None:
         """A message that begins something: a case, mostly, in the person's direct chat."""
         where, answers = said.where, None if said.group else said.message
+        root = None if said.group else said.root
         match asked.kind:
             case "check" | "explain":
                 event = Pasted(asked.text) if asked.kind == "explain" else Typed(asked.text)
                 origin = where.chat if said.group else ""
-                await self._openings.begin(said.id, where, event, place=said.message, root=answers, origin=origin)
+                await self._openings.begin(said.id, where, event, place=said.message, root=root, origin=origin)
             case "history":
                 self._later(self._desk.history(where, answers, unique(f"history:{said.id}")))
             case "form":

@@ -181,6 +181,15 @@ class SlackPort:
                 return str(answer.get("channel") or spot.thread.channel), str(answer["ts"])
             except Lost:
                 again = True
+            except Refused as refused:
+                dropped = next(
+                    (part for part in ("metadata", "blocks") if part in refused.error and part in args), None
+                )
+                if dropped is None:
+                    raise
+                _log.error("Slack refuses a part of a message", error=refused.error, key=key)
+                del args[dropped]  # the text says it all the same
+                continue
             await asyncio.sleep(pause)
             pause = min(pause * 2, 30.0)
 

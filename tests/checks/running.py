@@ -16,6 +16,7 @@ from bot.asking import read_request
 from bot.checks.link.dns import Resolver, nameservers
 from bot.checks.link.line import Timeouts
 from bot.checks.link.tls import TrustStore
+from bot.core.cloud import SignIn
 from bot.core.model import EVERY_SERVICE, Endpoint, Finding, Report, Request, Service, StepResult
 from bot.core.report import report_from_json, report_to_json
 from bot.core.secret import Secret
@@ -129,11 +130,19 @@ def _check_services(steps: list[Mapping[str, Any]]) -> None:
         assert all(step["status"] == "skipped" and step["skipped_because"] for step in own[failed + 1 :])
 
 
-async def run_check(network: Network, request: Request, secret: str | None = None, *, any_port: bool = True) -> Seen:
+async def run_check(
+    network: Network,
+    request: Request,
+    secret: str | None = None,
+    *,
+    any_port: bool = True,
+    sign_in: SignIn | None = None,
+) -> Seen:
     """One check in a network, through `bot.engine.run`."""
     kept = Secret(secret) if secret is not None else None
     progress: list[StepResult] = []
-    check = Check("TEST-01", request, wisdom_in(request.lang), network, kept, any_port, on_step=progress.append)
+    wisdom = wisdom_in(request.lang)
+    check = Check("TEST-01", request, wisdom, network, kept, any_port, on_step=progress.append, sign_in=sign_in)
     report = await run(check)
     if kept is not None:
         kept.wipe()
@@ -158,5 +167,6 @@ async def examine(
     }
     request = read_request(options, network.pop("lang", "en"))
     request = replace(request, endpoints={**request.endpoints, **(servers or {})})
+    sign_in = network.pop("sign_in", None)
     with network_in(world, **network) as made:
-        return await run_check(made, request, secret, any_port=any_port)
+        return await run_check(made, request, secret, any_port=any_port, sign_in=sign_in)

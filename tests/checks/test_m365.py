@@ -64,7 +64,7 @@ class Play:
 async def serve(world: World, *, tls: bool = True, **script: Any) -> IdentityServer:
     identity = world.identity(HOST) if tls else None
     made = IdentityScript(identity=identity, **script)
-    server: IdentityServer = await world.start(HOST, 443, lambda ip, port: IdentityServer(made, ip, port))
+    server: IdentityServer = await world.start(HOST, 443, lambda ip, port: IdentityServer(made, ip, port, HOST))
     return server
 
 

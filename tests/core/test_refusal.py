@@ -73,19 +73,55 @@ def test_samples_reach_the_goals():
     assert three >= bench.GOALS["best three"]
 
 
-def test_fresh_texts_are_understood_and_confidence_is_honest():
-    fresh = bench.judge_half("B")
-    best, three = bench.accuracy(fresh)
-    assert best >= 0.9  # the goals are higher; this is what was reached, and must not be lost
+def test_learnt_texts_stay_understood():
+    told = [one for name in bench.LEARNT for one in bench.judge_set(name)]
+    best, three = bench.accuracy(told)
+    assert best >= 0.99
+    assert three >= 0.99
+
+
+def test_texts_at_first_sight_are_understood_and_confidence_is_honest():
+    unseen = bench.judge_set("C")
+    best, three = bench.accuracy(unseen)
+    assert best >= 0.86  # the goals are higher; 0.89 and 0.96 were reached, and must not be lost
     assert three >= 0.93
-    assert bench.calibration_error(fresh) < bench.GOALS["calibration error"]
+    assert bench.calibration_error(unseen) < bench.GOALS["calibration error"]
 
 
-def test_the_other_texts_are_divided_by_source():
-    halves = {half: {sample["source"] for sample in bench.read_half(half)} for half in "AB"}
-    assert halves["A"].isdisjoint(halves["B"])
-    samples = {sample["text"] for sample in bench.read_samples()}
-    assert samples.isdisjoint(sample["text"] for sample in bench.read_samples(bench.OTHERS))
+def test_no_source_is_in_two_sets():
+    sets = {name: bench.read_set(name) for name in (*bench.LEARNT, "C")}
+    sources = {name: {sample["source"] for sample in samples} for name, samples in sets.items()}
+    assert sources["A"].isdisjoint(sources["B"])
+    learnt = [sample for name in bench.LEARNT for sample in sets[name]]
+    assert sources["C"].isdisjoint(sample["source"] for sample in learnt)
+    assert {sample["text"] for sample in sets["C"]}.isdisjoint(sample["text"] for sample in learnt)
+    assert len(sets["C"]) >= 150
+
+
+def test_three_causes_are_named_besides_the_answer():
+    told_of = [one for name in bench.LEARNT for _, one in bench.judge_set(name)]
+    few = [one for one in told_of if len(set(one.alternatives) - {one.code}) < 3 and one.code != NOT_A_FAILURE]
+    assert few == []
+
+
+def test_a_class_of_refused_log_ins_outweighs_its_loose_sentence():
+    assert told("x.AuthenticationFailedException: failed to connect", protocol="imap").code == "login.wrong_credentials"
+    assert told("MessagingException: failed to connect", protocol="imap").code == "connect.refused"
+    refused = "x.AuthenticationFailedException: Connection refused"
+    assert told(refused, protocol="imap").code == "connect.refused"
+
+
+def test_the_log_of_a_windows_server_is_read_for_what_the_server_said():
+    line = '"POP3D"\t3572\t267\t"2017-08-07 10:42:01.355"\t"192.0.2.7"\t"{}"'
+    log = "\n".join(line.format(words) for words in ("RECEIVED: PASS password expired", "SENT: -ERR Account is locked"))
+    assert told(log, protocol="pop").code == "login.account_locked"
+
+
+def test_what_protocol_it_was_orders_the_causes_of_words_that_say_nothing():
+    smtp, imap = told("Zorp.", protocol="smtp"), told("Zorp.", protocol="imap")
+    assert smtp.code == imap.code == UNRECOGNISED
+    assert "login.blocked_by_policy" in smtp.alternatives[:2]
+    assert "login.blocked_by_policy" not in imap.alternatives[:2]
 
 
 def test_only_known_codes_and_keys_are_named():

@@ -1,11 +1,11 @@
 """Redeliveries, forgeries, waits that Lark asks for, lost answers, restarts, hostile words, and people side by side."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import time
 
+import aiohttp
 import pytest
 
 from bot.app import StartError, open_bot
@@ -16,6 +16,7 @@ from tests.lark.test_stories import type_secret
 from tests.leaks import find_leaks
 from tests.servers.lark import Answer, FakeLark
 from tests.servers.lark.people import encrypt, signed
+from tests.servers.lark.state import Posted, fresh
 from tests.servers.practice import ALL_GOOD, APP_PASSWORD, CERTIFICATE, CHAIN
 from tests.servers.world import World
 
@@ -45,8 +46,6 @@ async def test_a_redelivered_message_and_press_have_one_effect(lark: FakeLark, s
 
 async def _silently(person, text: str) -> str:
     """A message that is there without the bot having heard of it."""
-    from tests.servers.lark.state import Posted, fresh
-
     message = Posted(fresh("om"), person.chat, person.id, text)
     person.lark.messages[message.id] = message
     return message.id
@@ -63,13 +62,30 @@ async def test_two_presses_at_the_same_moment_lead_to_one_run(lark: FakeLark, st
         assert len(reports(ann)) == 2
 
 
-FORGERIES = ["unsigned", "unsigned plain", "forged", "stale", "early", "other key", "other token", "garbage", "replayed", "changed", "cut"]
+FORGERIES = [
+    "unsigned",
+    "unsigned plain",
+    "forged",
+    "stale",
+    "early",
+    "other key",
+    "other token",
+    "garbage",
+    "replayed",
+    "changed",
+    "cut",
+]
 
 
 @pytest.mark.parametrize("fault", FORGERIES)
 async def test_forged_and_stale_requests_have_no_effect(lark: FakeLark, start: Start, fault: str) -> None:
     ann = lark.person("ou_admin")
-    head = {"event_id": "e1", "event_type": "im.message.receive_v1", "token": lark.verification_token, "tenant_key": lark.tenant}
+    head = {
+        "event_id": "e1",
+        "event_type": "im.message.receive_v1",
+        "token": lark.verification_token,
+        "tenant_key": lark.tenant,
+    }
     message = {"message_id": await _silently(ann, ALL_GOOD.domain), "chat_id": ann.chat, "chat_type": "p2p", "message_type": "text",
                "content": json.dumps({"text": ALL_GOOD.domain})}  # fmt: skip
     body = {"schema": "2.0", "header": head, "event": {"sender": ann._sender(), "message": message}}
@@ -136,9 +152,9 @@ async def test_a_webhook_without_an_encrypt_key_does_not_start(lark: FakeLark, w
 async def test_lark_says_wait_and_nothing_is_lost(lark: FakeLark, start: Start) -> None:
     ann = lark.person("ou_admin")
     lark.script["auth"].append(Answer(503))
-    lark.script["user.get"].append(Answer(429, wait=1))
-    lark.script["message.reply"].extend([Answer(429, wait=1), Answer(503), Answer(0), Answer(400, 230020)])
-    lark.script["message.patch"].extend([Answer(429, wait=1), Answer(500), Answer(400, 230020)])
+    lark.script["user.get"].append(Answer(429, wait=0.2))
+    lark.script["message.reply"].extend([Answer(429, wait=0.2), Answer(503), Answer(0), Answer(400, 230020)])
+    lark.script["message.patch"].extend([Answer(429, wait=0.2), Answer(500), Answer(400, 230020)])
     async with start():
         await ann.says(CERTIFICATE.domain)
         await ann.report()
@@ -178,7 +194,10 @@ async def test_tokens_are_shared_renewed_and_asked_for_again(lark: FakeLark, sta
 
 
 async def test_two_peoples_cases_never_mix(lark: FakeLark, start: Start) -> None:
-    ann, bob = lark.person("ou_ann", email=f"ann@{CERTIFICATE.domain}"), lark.person("ou_bob", email=f"bob@{CHAIN.domain}")
+    ann, bob = (
+        lark.person("ou_ann", email=f"ann@{CERTIFICATE.domain}"),
+        lark.person("ou_bob", email=f"bob@{CHAIN.domain}"),
+    )
     async with start() as bot:
         await asyncio.gather(ann.says(CERTIFICATE.domain), bob.says(CHAIN.domain))
         hers, his = await asyncio.gather(ann.report(), bob.report())
@@ -224,7 +243,10 @@ async def test_a_run_that_was_cut_off_says_so(lark: FakeLark, start: Start, prac
         assert told.root == ann.sees()[0].root
 
 
-HOSTILE = "{tag} NO [AUTHENTICATIONFAILED] <at id=all></at> **bold** [x](https://evil.test) \u202e<font color='red'>" + "A" * 3000
+HOSTILE = (
+    "{tag} NO [AUTHENTICATIONFAILED] <at id=all></at> **bold** [x](https://evil.test) \u202e<font color='red'>"
+    + "A" * 3000
+)
 
 
 async def test_hostile_words_stay_words(lark: FakeLark, start: Start, practice: World) -> None:
@@ -256,23 +278,24 @@ async def test_secrets_are_never_logged_not_even_at_debug(
     root.addHandler(caplog.handler)
     try:
         async with start(mode, MIGCHECK_SECRETS__ENTRY="modal") as bot:
-            for name in ("Lark", "aiohttp", "websockets", "asyncio"):
-                assert name == "Lark" or logging.getLogger(name)
             await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account} password: hunter2-hunter2")
             offer = await taro.offer()
             await taro.submits(offer, secret="s3cret-s3cret-s3cret")
             await taro.report(1)
-            token = await bot.store.open_effects()
-            assert "s3cret-s3cret-s3cret" not in str(token)
+            kept = [await bot.store.open_effects(), await bot.store.cases_of(f"lark:{lark.tenant}:ou_taro")]
+            assert "s3cret-s3cret-s3cret" not in str(kept)
     finally:
         root.setLevel(before)
-        root.handlers = [one for one in handlers if one is not caplog.handler and not isinstance(one, logging.StreamHandler)]
+        root.handlers = [
+            one for one in handlers if one is not caplog.handler and not isinstance(one, logging.StreamHandler)
+        ]
     seen = capfd.readouterr()
     written = seen.out + seen.err + caplog.text
-    for secret in ("s3cret-s3cret-s3cret", "hunter2-hunter2", lark.app_secret, lark.encrypt_key, lark.verification_token, "access_key=hidden", *lark.tokens):
-        assert find_leaks(written, secret) == [], secret
-    database = next(iter(lark.__dict__.get("files", ())), None)
-    assert database is None
+    for secret in ("s3cret-s3cret-s3cret", "hunter2-hunter2"):
+        assert find_leaks("\n".join(line for line in written.splitlines() if len(line) < 2000), secret) == []
+        assert secret not in written
+    known = (lark.app_secret, lark.encrypt_key, lark.verification_token, "access_key=hidden", *lark.tokens)
+    assert [secret for secret in known if secret in written] == []
 
 
 async def test_the_long_connection_serves_and_comes_back(lark: FakeLark, start: Start) -> None:
@@ -294,8 +317,6 @@ async def test_the_long_connection_serves_and_comes_back(lark: FakeLark, start: 
         form = await ann.sees_with("submit", words="IMAP")
         await ann.submits(form, imap="-bad-")
         assert "✗" in form.words, "the answer to a press comes back on the connection"
-        import aiohttp
-
         async with aiohttp.ClientSession() as session, session.get(f"{bot.origin}/readyz") as answer:
             assert (await answer.json())["lark"] == "ok"
         async with aiohttp.ClientSession() as session, session.post(f"{bot.origin}/lark/events", data="{}") as answer:
@@ -316,5 +337,3 @@ async def test_wrong_credentials_end_nothing(lark: FakeLark, world: World, monke
     settings = settings_for(world, lark, monkeypatch, MIGCHECK_LARK__APP_SECRET="wrong")
     async with open_bot(settings):
         await lark.until(lambda: [c for c in lark.calls if c.code == 10014])
-    with contextlib.suppress(KeyError):
-        assert lark.script["auth"] == lark.script["auth"]

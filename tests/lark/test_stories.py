@@ -1,5 +1,7 @@
 """Stories from a message to a report: the real bot, real probes, a strict Lark."""
 
+import json
+
 import aiohttp
 import pytest
 
@@ -279,7 +281,8 @@ async def test_a_pasted_secret_is_told_and_kept_nowhere(lark: FakeLark, start: S
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("この{0}を移行します", "確認"), ("please check {0} for me", "Checking"), ("请检查{0}的迁移", "检查")]
+    ("text", "words"),
+    [("この{0}を移行します", "確認"), ("please check {0} for me", "Checking"), ("请检查{0}的迁移", "检查")],
 )
 async def test_the_language_is_that_of_what_was_written(lark: FakeLark, start: Start, text: str, words: str) -> None:
     ann = lark.person("ou_admin")
@@ -290,7 +293,7 @@ async def test_the_language_is_that_of_what_was_written(lark: FakeLark, start: S
         await ann.report()
         await ann.says(CERTIFICATE.domain)
         second = await ann.report(1)
-        assert (words in second.words) or words == "Checking" and "Check again" in second.words
+        assert (words in second.words) or (words == "Checking" and "Check again" in second.words)
 
 
 async def test_members_check_their_own_domain_admins_any(lark: FakeLark, start: Start, practice: World) -> None:
@@ -316,3 +319,45 @@ async def test_people_of_other_organisations_are_not_answered(lark: FakeLark, st
         await eve.mentions(ALL_GOOD.domain, group)
         assert eve.sees(group) == []
     assert practice.names.questions == []
+
+
+async def test_an_answer_to_a_greeting_is_one_conversation(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        await ann.enters()
+        greeting = await ann.sees_with("start")
+        await ann.says(f"please check {CERTIFICATE.domain}", thread=greeting.id)
+        report = await ann.report()
+        assert report.root == greeting.id
+        await ann.says("/migcheck recheck", thread=greeting.id)
+        assert (await ann.report(1)).case == report.case
+        assert len(await bot.store.cases_of(f"lark:{lark.tenant}:ou_admin")) == 1
+
+
+async def test_rich_text_is_read_and_pictures_are_answered(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    line = [
+        {"tag": "text", "text": "the domain is "},
+        {"tag": "a", "text": CERTIFICATE.domain, "href": "http://x"},
+        {"tag": "at", "user_id": ""},
+    ]
+    post = {"title": "please look", "content": [line, [], "x"]}
+    async with start():
+        await ann.says("", message_type="image", content='{"image_key": "img_1"}')
+        await ann.sees_with(words="ドメイン")
+        await ann.says("", message_type="post", content=json.dumps(post))
+        report = await ann.report()
+        assert CERTIFICATE.domain in report.words
+        assert "Check again" in report.words
+
+
+async def test_a_recalled_root_does_not_end_the_talk(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start():
+        root = await ann.says(CERTIFICATE.domain)
+        first = await ann.report()
+        lark.messages[root].recalled = True
+        await ann.presses(first, "recheck")
+        again = await ann.report(1)
+        assert again.root is None
+        assert again.chat == ann.chat

@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 
 from bot.app import Mind
 from bot.core.message import (
-    Actions, Button, Buttons, Comparison, Fields, Form, Input, Message, More, StepMark, Steps, Text, Untrusted,
+    Actions,
+    Button,
+    Buttons,
+    Comparison,
+    Fields,
+    Form,
+    Input,
+    Message,
+    More,
+    StepMark,
+    Steps,
+    Text,
+    Untrusted,
 )  # fmt: skip
 from bot.core.model import LANGS, Link
 from handlers.lark.form import start_form, typed_of
@@ -34,7 +46,12 @@ def rich(text: str = EVIL, times: int = 1) -> Message:
         Steps(((text, (StepMark("imap.tls", text, "fail", text), StepMark("imap.login", text, "skipped", text))),)),
         Actions(text, text, (text, text), (link, link)), More(text, (Actions(text, "", (), ()), Text(text))),
     ) * times  # fmt: skip
-    buttons = Buttons(tuple(Button(f"choose:scenario:{n}", text, primary=n == 0, url="https://x.test/" if n % 2 else None) for n in range(6)))
+    buttons = Buttons(
+        tuple(
+            Button(f"choose:scenario:{n}", text, primary=n == 0, url="https://x.test/" if n % 2 else None)
+            for n in range(6)
+        )
+    )
     return Message(text, (*blocks, buttons), {"verdict": "fail", "case": "K7QF-2M"})
 
 
@@ -96,7 +113,11 @@ def test_a_forms_fields_have_their_names_and_errors() -> None:
     card = card_of(Message("m", (Text("m"), FORM)), names())
     assert faults_of_card(card) == []
     parts = card["body"]["elements"][1]["elements"]
-    assert [(p["tag"], p.get("name")) for p in parts[:3]] == [("input", "imap"), ("div", None), ("select_static", "scenario")]
+    assert [(p["tag"], p.get("name")) for p in parts[:3]] == [
+        ("input", "imap"),
+        ("div", None),
+        ("select_static", "scenario"),
+    ]
     assert "wrong <b>" in parts[1]["text"]["content"]
     assert parts[2]["initial_option"] == "m365"
     assert parts[3]["required"] is True
@@ -111,7 +132,9 @@ def test_values_of_a_form_never_hold_the_secret() -> None:
 
 
 def test_the_secrets_field_is_masked_and_empty() -> None:
-    offer = Message("Type it", (Text("Type it"), Buttons((Button("secret", "Type", primary=True), Button("cancel", "Cancel")))))
+    offer = Message(
+        "Type it", (Text("Type it"), Buttons((Button("secret", "Type", primary=True), Button("cancel", "Cancel"))))
+    )
     card = card_of(offer, names(takes_secret=True))
     assert faults_of_card(card) == []
     field = next(p for p in _tagged(card) if p.get("name") == "secret")

@@ -178,3 +178,23 @@ def _doubles(slack: FakeSlack) -> list[str]:
         m.blocks[0]["block_id"] for m in slack.team.messages if m.blocks and "block_id" in m.blocks[0] and not m.whom
     ]
     return [name for name in names if names.count(name) > 1]
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "invalid_metadata_format"])
+async def test_a_message_of_which_slack_refuses_a_part_is_said_in_words(
+    slack: FakeSlack, start: Start, error: str
+) -> None:
+    ann = slack.person("UADMIN")
+    async with start():
+        await ann.command(CERTIFICATE.domain)
+        await ann.sees_with()
+        slack.script["chat.postMessage"].append(Answer(error=error))
+        await ann.sees_with(words="Check again" if error == "invalid_metadata_format" else "What to do")
+
+
+async def test_a_workspace_that_removed_the_bot_ends_nothing(slack: FakeSlack, start: Start) -> None:
+    ann = slack.person("UADMIN")
+    async with start():
+        slack.script["chat.postMessage"].extend([Answer(error="account_inactive")] * 4)
+        await ann.command(CERTIFICATE.domain)
+        assert (await ann.command("help")).status == 200

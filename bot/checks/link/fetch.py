@@ -50,19 +50,26 @@ async def fetch(net: Net, url: str, timeout: float) -> Page | None:
     return None
 
 
-async def get(net: Net, url: str) -> Page:
+async def ask(net: Net, url: str, form: bytes | None = None, headers: Sequence[tuple[str, str]] = ()) -> Page:
     """The answer at an address of the operator's, whatever its status; redirects are not followed, any port will do.
 
-    Raises network errors and Malformed.
+    GET, or POST with the fields of a form. Raises network errors and Malformed.
     """
     try:
-        page, _ = await _get(net, url, any_port=True)
+        page, _ = await _get(net, url, form, headers, any_port=True)
     except h11.ProtocolError as error:
         raise Malformed(f"no HTTP: {error}") from None
     return page
 
 
-async def _get(net: Net, url: str, *, any_port: bool = False) -> tuple[Page, str | None]:
+async def _get(
+    net: Net,
+    url: str,
+    form: bytes | None = None,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    any_port: bool = False,
+) -> tuple[Page, str | None]:
     parts = urlsplit(url)
     host, secure = parts.hostname, parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
@@ -72,7 +79,9 @@ async def _get(net: Net, url: str, *, any_port: bool = False) -> tuple[Page, str
     line = Line(net, Endpoint(host.lower(), port, "tls"))
     try:
         stream, local = await _open(line, secure=secure)
-        page, location = await _request(stream, url, net.timeouts.reply)
+        client = h11.Connection(h11.CLIENT)
+        await stream.write(_written(client, url, form, headers), net.timeouts.reply)
+        page, location = await _answer(client, stream, url, net.timeouts.reply)
         return replace(page, local=local), location
     finally:
         line.close()
@@ -110,18 +119,27 @@ def _why(facts: ConnectFacts | TlsFacts | Fault) -> str:
             return f"{kind} {detail}".strip()
 
 
-async def _request(stream: Stream, url: str, timeout: float) -> tuple[Page, str | None]:
+def _written(client: h11.Connection, url: str, form: bytes | None, headers: Sequence[tuple[str, str]]) -> bytes:
+    """The request as bytes; HTTP/1.1, one for a connection."""
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    client = h11.Connection(h11.CLIENT)
-    headers = [
+    always = [
         ("Host", parts.netloc),
         ("User-Agent", _USER_AGENT),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
+        *headers,
     ]
-    data = client.send(h11.Request(method="GET", target=target, headers=headers)) or b""
-    await stream.write(data + (client.send(h11.EndOfMessage()) or b""), timeout)
+    if form is not None:
+        always += [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", str(len(form)))]
+    method = "GET" if form is None else "POST"
+    data = client.send(h11.Request(method=method, target=target, headers=always)) or b""
+    if form:
+        data += client.send(h11.Data(data=form)) or b""
+    return data + (client.send(h11.EndOfMessage()) or b"")
+
+
+async def _answer(client: h11.Connection, stream: Stream, url: str, timeout: float) -> tuple[Page, str | None]:
     status, location, body = 0, None, bytearray()
     while True:
         match event := client.next_event():

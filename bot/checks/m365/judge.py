@@ -1,9 +1,11 @@
 """What the Microsoft identity platform says of domains, to findings."""
 
 from bot.checks.judging import Setting
-from bot.core.cloud import RealmFacts, Tenant, TenantsFacts
+from bot.core.cloud import MAY_CONSENT, RealmFacts, SignInFacts, Tenant, TenantsFacts
 from bot.core.model import Fault, Finding
 
+_OF_CONSENT = frozenset({"m365.consent_required", "m365.admin_required"})
+"""Refusals that come after somebody has signed in: they belong to the consent."""
 _NO_TENANT = frozenset({"invalid_tenant", "invalid_domain"})
 
 
@@ -74,3 +76,44 @@ def judge_realm(facts: RealmFacts | Fault, setting: Setting) -> list[Finding]:
             return [setting.finding("m365.unreachable", **known, server=facts.text)]
         case _:
             return [setting.finding("m365.domain_unknown", **known)]
+
+
+def judge_signin(facts: SignInFacts | Fault, setting: Setting) -> list[Finding]:
+    if isinstance(facts, Fault):
+        return [_unreachable(facts, setting)]
+    if facts.error:
+        refusal = _refusal(facts, setting)
+        return [] if refusal.code in _OF_CONSENT else [refusal]
+    named = (setting.account or "").lower()
+    if named not in facts.names:
+        return [setting.finding("m365.wrong_account", signed_in_as=list(facts.names), expected=setting.account)]
+    return []
+
+
+def judge_consent(facts: SignInFacts | Fault, setting: Setting) -> list[Finding]:
+    """Whether whoever signed in may consent, and has; roles that the platform does not tell are nobody's fault."""
+    if isinstance(facts, Fault):
+        return [_unreachable(facts, setting)]
+    if facts.error:
+        return [_refusal(facts, setting)]
+    findings = []
+    if facts.roles is not None and not MAY_CONSENT.keys() & set(facts.roles):
+        findings.append(setting.finding("m365.admin_required", roles=list(facts.roles), needed=[*MAY_CONSENT.values()]))
+    if facts.missing:
+        findings.append(setting.finding("m365.consent_required", missing=list(facts.missing)))
+    return findings
+
+
+def _refusal(facts: SignInFacts, setting: Setting) -> Finding:
+    """The platform's number decides; one that the table does not know, or that is no failure, is a failed sign-in."""
+    code = setting.rules.get("aadsts", {}).get(facts.aadsts, "m365.sign_in_failed")
+    if setting.severities.get(code) != "fail":
+        code = "m365.sign_in_failed"
+    return setting.finding(
+        code,
+        aadsts=facts.aadsts,
+        error=facts.error,
+        suberror=facts.suberror,
+        server=facts.text,
+        correlation_id=facts.correlation,
+    )

@@ -1,4 +1,4 @@
-"""Microsoft 365, one function a step: whose the domains are, and where their people sign in. Nobody is signed in here.
+"""Microsoft 365 before a sign-in, one function a step: whose the domains are, and where their people sign in.
 
 Everything that is asked is public and about domains: no account is named to Microsoft, and no secret exists here.
 """
@@ -8,7 +8,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from bot.checks.link.faults import Malformed
-from bot.checks.link.fetch import Page, get
+from bot.checks.link.fetch import Page, ask
 from bot.checks.link.line import Line
 from bot.checks.m365 import wire
 from bot.core.cloud import RealmFacts, Tenant, TenantsFacts, domain_of_admin
@@ -58,7 +58,7 @@ async def _get(line: Line, path: str) -> Page:
     """The page below the platform's address. Raises network errors and Malformed."""
     parts = urlsplit(line.endpoint.url)
     async with asyncio.timeout(line.net.timeouts.reply + line.net.timeouts.connect):
-        page = await get(line.net, f"{parts.scheme}://{parts.netloc}{path}")
+        page = await ask(line.net, f"{parts.scheme}://{parts.netloc}{path}")
     if not page.status:
         raise Malformed("no HTTP answer")
     return page

@@ -38,10 +38,10 @@ def read_tenant(domain: str, status: int, body: bytes) -> Tenant:
         cloud = national_cloud(_text(told, "cloud_instance_name"), *scopes, *hosts)
         return Tenant(domain, status, found[0].lower() if found else issuer, cloud, " ".join(filter(None, scopes)))
     text = _text(told, "error_description") or ("" if told else printable(body[:2000], _PRINTED))
-    return Tenant(domain, status, error=_text(told, "error"), aadsts=_number(told, text), text=_first_line(text))
+    return Tenant(domain, status, error=_text(told, "error"), aadsts=number_in(told, text), text=first_line(text))
 
 
-def _number(told: Mapping[str, Any], text: str) -> str:
+def number_in(told: Mapping[str, Any], text: str) -> str:
     """The AADSTS number, from the words or from the list beside them."""
     match = _NUMBER.search(text)
     codes = told.get("error_codes")
@@ -86,7 +86,7 @@ def _text(told: Mapping[str, Any], key: str) -> str:
     return printable(value.encode("utf-8", "replace"), 1000) if isinstance(value, str) else ""
 
 
-def _first_line(text: str) -> str:
+def first_line(text: str) -> str:
     """The words without the trace and correlation ids that follow them."""
     return re.split(r"\r?\n| Trace ID:", text, maxsplit=1)[0][:_PRINTED]
 

@@ -9,7 +9,25 @@ from typing import Any
 
 MOST_BYTES, MOST_ELEMENTS, MOST_DEPTH, MOST_TABLES = 30 * 1024, 200, 5, 3
 LOCALES = frozenset(
-    "zh_cn en_us ja_jp zh_hk zh_tw id_id vi_vn th_th pt_br es_es ko_kr de_de fr_fr it_it ru_ru ms_my hi_in".split()
+    [
+        "zh_cn",
+        "en_us",
+        "ja_jp",
+        "zh_hk",
+        "zh_tw",
+        "id_id",
+        "vi_vn",
+        "th_th",
+        "pt_br",
+        "es_es",
+        "ko_kr",
+        "de_de",
+        "fr_fr",
+        "it_it",
+        "ru_ru",
+        "ms_my",
+        "hi_in",
+    ]
 )
 _LAYOUT = {"margin", "element_id"}
 _BOX = {"direction", "vertical_spacing", "horizontal_spacing", "vertical_align", "horizontal_align", "padding"}
@@ -33,12 +51,46 @@ _ROOT = {"schema", "config", "card_link", "header", "body"}
 _CONFIG = {"update_multi", "enable_forward", "enable_forward_interaction", "width_mode", "summary", "style", "locales",
            "streaming_mode", "streaming_config", "use_custom_translation"}  # fmt: skip
 _HEADER = {"title", "subtitle", "template", "icon", "text_tag_list", "i18n_text_tag_list", "padding"}
-_PANEL_HEADER = {"title", "background_color", "vertical_align", "padding", "position", "width", "icon", "icon_position", "icon_expanded_angle"}
+_PANEL_HEADER = {
+    "title",
+    "background_color",
+    "vertical_align",
+    "padding",
+    "position",
+    "width",
+    "icon",
+    "icon_position",
+    "icon_expanded_angle",
+}
 _BODY = {"elements"} | _BOX
-_TEMPLATES = set("blue wathet turquoise green yellow orange red carmine violet purple indigo grey default".split())
+_TEMPLATES = {
+    "blue",
+    "wathet",
+    "turquoise",
+    "green",
+    "yellow",
+    "orange",
+    "red",
+    "carmine",
+    "violet",
+    "purple",
+    "indigo",
+    "grey",
+    "default",
+}
 _COLORS = _TEMPLATES | {"neutral", "black", "white", "lime"}
 _SIZES = {"normal", "heading", "notation", "heading-0", "heading-1", "heading-2", "heading-3", "heading-4"}
-_BUTTONS = {"default", "primary", "danger", "text", "primary_text", "danger_text", "primary_filled", "danger_filled", "laser"}
+_BUTTONS = {
+    "default",
+    "primary",
+    "danger",
+    "text",
+    "primary_text",
+    "danger_text",
+    "primary_filled",
+    "danger_filled",
+    "laser",
+}
 _FIELDS = {"input", "select_static", "checker", "button"}
 _NOT_WITHIN = {"form": {"form", "table"}, "column": {"form", "table"}, "collapsible_panel": {"form", "table"}}
 _BEHAVIORS = {"callback": {"value"}, "open_url": {"default_url", "pc_url", "ios_url", "android_url"}}
@@ -162,7 +214,9 @@ def _button(part: Mapping[str, Any], path: str, form: bool) -> Iterator[str]:
         if kind == "open_url" and not str(behavior.get("default_url")).startswith(("http://", "https://")):
             yield f"{path}: no address"
         value = behavior.get("value")
-        if kind == "callback" and not (isinstance(value, dict) and isinstance(value.get("action"), str) and "case" in value):
+        if kind == "callback" and not (
+            isinstance(value, dict) and isinstance(value.get("action"), str) and "case" in value
+        ):
             yield f"{path}: a callback's value must have an action and a case"
     if not part.get("behaviors"):
         yield f"{path}: a button that does nothing"
@@ -176,7 +230,9 @@ def _input(part: Mapping[str, Any], path: str) -> Iterator[str]:
         yield f"{path}: show_icon is for passwords"
     if kind == "password" and part.get("default_value"):
         yield f"{path}: a password filled in"
-    if not 1 <= part.get("max_length", 1000) <= 1000 or len(part.get("default_value", "")) > part.get("max_length", 1000):
+    if not 1 <= part.get("max_length", 1000) <= 1000 or len(part.get("default_value", "")) > part.get(
+        "max_length", 1000
+    ):
         yield f"{path}: length"
     for name in ("label", "placeholder"):
         if name in part:
@@ -226,9 +282,15 @@ def elements_of(part: Any) -> Iterator[dict[str, Any]]:
 def words_of(part: Any, locale: str | None = None) -> str:
     """All that a person reads in a card, in a language where there are several."""
     if isinstance(part, dict):
-        said = part.get("i18n_content", {}).get(locale, part.get("content")) if "content" in part else part.get("default_value")
+        said = (
+            part.get("i18n_content", {}).get(locale, part.get("content"))
+            if "content" in part
+            else part.get("default_value")
+        )
         own = [said] if isinstance(said, str) else []
-        return "\n".join([*own, *(words_of(v, locale) for k, v in part.items() if k not in ("i18n_content", "behaviors"))])
+        return "\n".join(
+            [*own, *(words_of(v, locale) for k, v in part.items() if k not in ("i18n_content", "behaviors"))]
+        )
     if isinstance(part, list):
         return "\n".join(words_of(inner, locale) for inner in part)
     return ""

@@ -196,7 +196,11 @@ def commands(ask: Ask) -> Mapping[str, Any]:
 def add_command(ask: Ask) -> Mapping[str, Any]:
     _native(ask)
     name = fresh("cmd")
-    ask.lark.commands[name] = {"command_id": name, "command": ask.args["command"], "description": ask.args["description"]}
+    ask.lark.commands[name] = {
+        "command_id": name,
+        "command": ask.args["command"],
+        "description": ask.args["description"],
+    }
     return {"command_id": name}
 
 

@@ -50,7 +50,9 @@ class Person:
 
     # What they do.
 
-    async def says(self, text: str, *, thread: str | None = None, chat: str | None = None, mention: bool = False, **more: Any) -> str:
+    async def says(
+        self, text: str, *, thread: str | None = None, chat: str | None = None, mention: bool = False, **more: Any
+    ) -> str:
         """A message in the direct chat, or with an @mention in a group; its id."""
         where = self.lark.chats[chat or self.chat]
         root = self.lark.messages[thread] if thread else None
@@ -72,7 +74,9 @@ class Person:
 
     async def menu(self, entry: str) -> Ack:
         operator = {"operator_name": "A", "operator_id": {"open_id": self.id}}
-        return await self.event("application.bot.menu_v6", {"operator": operator, "event_key": entry, "timestamp": int(time.time())})
+        return await self.event(
+            "application.bot.menu_v6", {"operator": operator, "event_key": entry, "timestamp": int(time.time())}
+        )
 
     async def enters(self) -> Ack:
         event = {"chat_id": self.chat, "operator_id": {"open_id": self.id}, "last_message_id": ""}
@@ -134,16 +138,32 @@ class Person:
         return await self.deliver({"schema": "2.0", "header": head | header, "event": event})
 
     def _sender(self) -> dict[str, Any]:
-        return {"sender_id": {"open_id": self.id, "union_id": f"on_{self.id}"}, "sender_type": "user", "tenant_key": self.tenant}
+        return {
+            "sender_id": {"open_id": self.id, "union_id": f"on_{self.id}"},
+            "sender_type": "user",
+            "tenant_key": self.tenant,
+        }
 
     # What they see.
 
     def sees(self, chat: str | None = None) -> list[Posted]:
         """Messages of the bot that this person can see."""
         where = chat or self.chat
-        return [m for m in self.lark.messages.values() if m.author == self.lark.bot and m.chat == where and m.whom in (None, self.id) and not m.recalled]
+        return [
+            m
+            for m in self.lark.messages.values()
+            if m.author == self.lark.bot and m.chat == where and m.whom in (None, self.id) and not m.recalled
+        ]
 
-    async def sees_with(self, action: str | None = None, *, words: str = "", chat: str | None = None, limit: float = 20.0, after: int = 0) -> Posted:
+    async def sees_with(
+        self,
+        action: str | None = None,
+        *,
+        words: str = "",
+        chat: str | None = None,
+        limit: float = 20.0,
+        after: int = 0,
+    ) -> Posted:
         """The first message with a button, or words in it, as soon as it is there."""
 
         def found() -> Posted | None:
@@ -161,7 +181,9 @@ class Person:
         """An offer to type the secret: a link to its page, or the field itself."""
 
         def found() -> Posted | None:
-            offers = [m for m in self.sees() if m.field("secret") or any("/s/" in str(b.get("behaviors")) for b in m.buttons)]
+            offers = [
+                m for m in self.sees() if m.field("secret") or any("/s/" in str(b.get("behaviors")) for b in m.buttons)
+            ]
             return offers[after] if len(offers) > after else None
 
         message: Posted = await self.lark.until(found)
@@ -183,7 +205,9 @@ class Person:
         assert self.lark.delivery.url is not None
         async with (
             aiohttp.ClientSession() as session,
-            session.post(self.lark.delivery.url, data=raw.encode(), headers={"Content-Type": "application/json"} | headers) as answer,
+            session.post(
+                self.lark.delivery.url, data=raw.encode(), headers={"Content-Type": "application/json"} | headers
+            ) as answer,
         ):
             text = await answer.text()
             said = json.loads(text) if answer.content_type == "application/json" and text else text
@@ -197,7 +221,7 @@ class Person:
         return await self.deliver(ack.sent)
 
     async def _by_socket(self, body: dict[str, Any]) -> Ack:
-        from lark_oapi.ws.pb.pbbp2_pb2 import Frame
+        from lark_oapi.ws.pb.pbbp2_pb2 import Frame  # noqa: PLC0415 - slow
 
         name = secrets.token_hex(8)
         waiting = self.lark.acked[name] = asyncio.get_running_loop().create_future()

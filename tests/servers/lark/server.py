@@ -126,7 +126,9 @@ class FakeLark:
             args = {**request.query, **request.match_info, **(await _body(request))}
             scripted = self.script[name].popleft() if self.script[name] else None
             if scripted is not None and not scripted.after_effect:
-                return await self._done(Call(name, args, scripted.code or scripted.status, self.now()), _scripted(request, scripted))
+                return await self._done(
+                    Call(name, args, scripted.code or scripted.status, self.now()), _scripted(request, scripted)
+                )
             try:
                 self._authorise(request)
                 data = self._act(name, method, args)
@@ -170,7 +172,9 @@ class FakeLark:
         if self.script["auth"]:
             return await self._done(Call("auth", {}, -1, self.now()), _scripted(request, self.script["auth"].popleft()))
         if body != {"app_id": self.app_id, "app_secret": self.app_secret}:
-            return await self._done(Call("auth", {}, 10014, self.now()), web.json_response({"code": 10014, "msg": "app secret invalid"}))
+            return await self._done(
+                Call("auth", {}, 10014, self.now()), web.json_response({"code": 10014, "msg": "app secret invalid"})
+            )
         current = next((t for t, until in self.tokens.items() if until > self.now() + _RENEWED_BELOW), None)
         if current is None:
             current = f"t-{secrets.token_hex(12)}"
@@ -195,7 +199,7 @@ class FakeLark:
         return web.json_response({"code": 0, "msg": "", "data": {"URL": url, "ClientConfig": config}})
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
-        from lark_oapi.ws.pb.pbbp2_pb2 import Frame  # slow: for the tests that use it
+        from lark_oapi.ws.pb.pbbp2_pb2 import Frame  # noqa: PLC0415 - slow
 
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -229,7 +233,9 @@ def _scripted(request: web.Request, answer: Answer) -> web.Response:
         request.transport.abort()
         return web.Response(status=500)
     headers = {"x-ogw-ratelimit-reset": str(answer.wait)} if answer.wait is not None else {}
-    return web.json_response({"code": answer.code or 99991400, "msg": "scripted"}, status=answer.status, headers=headers)
+    return web.json_response(
+        {"code": answer.code or 99991400, "msg": "scripted"}, status=answer.status, headers=headers
+    )
 
 
 __all__ = ["FakeLark", "fresh"]

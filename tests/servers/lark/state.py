@@ -88,7 +88,10 @@ class Posted:
         return str(next(b["default_url"] for b in part["behaviors"] if b["type"] == "open_url"))
 
     def field(self, name: str) -> dict[str, Any] | None:
-        return next((p for p in self.elements if p["tag"] in ("input", "select_static", "checker") and p.get("name") == name), None)
+        return next(
+            (p for p in self.elements if p["tag"] in ("input", "select_static", "checker") and p.get("name") == name),
+            None,
+        )
 
     @property
     def case(self) -> str:

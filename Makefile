@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo setup setup-dev test check format lock bench links screenshots clean
+.PHONY: run demo setup setup-dev test check format lock bench links preview screenshots clean
 
 run: setup
 	$(BIN)/python -m bot run
@@ -57,6 +57,11 @@ clean:
 screenshots: setup-dev
 	bin/install-test-packages
 	$(BIN)/python -m tests.screenshots
+
+# Every message in every language, for Slack, Lark and the chat page side by side. With PICTURES=1 the documentation's too.
+preview: setup-dev
+	$(if $(PICTURES),bin/install-test-packages)
+	$(BIN)/python -m tests.preview $(if $(PICTURES),--pictures)
 
 # Whether the links of the knowledge can be reached; needs a network.
 links: setup-dev

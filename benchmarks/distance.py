@@ -21,8 +21,9 @@ import struct
 import subprocess
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing import Value
+from pathlib import Path
 from typing import Any, Self
 
 NEAR, FAR, BEYOND = "10.77.0.1", "10.77.255.1", "10.77.1.1"
@@ -33,7 +34,7 @@ _SET_ADDRESS, _SET_MASK, _SET_FLAGS, _UP_RUNNING = 0x8916, 0x891C, 0x8914, 0x41
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class Unavailable(RuntimeError):
+class Unavailable(RuntimeError):  # noqa: N818 - a state of this system
     """This system lets us make no network namespace or TUN device; the message says why."""
 
 
@@ -48,8 +49,7 @@ def _enter(kinds: int) -> None:
     _unshare(kinds)
     if kinds & _NEW_USER:
         for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-                file.write(text)
+            Path(f"/proc/self/{name}").write_text(text, encoding="ascii")
 
 
 def _device(address: str) -> int:
@@ -170,7 +170,3 @@ def carry(near: int, far: int, half: Any) -> None:
             while queue and queue[0][0] <= now:
                 with contextlib.suppress(OSError):  # an end that is going away
                     os.write(device, queue.popleft()[1])
-
-
-def environment(**more: str) -> Mapping[str, str]:
-    return {**os.environ, **more}

@@ -142,33 +142,33 @@ def measure_by_hand(distance: Distance, settings: Mapping[str, str], *, together
     return fit(times)
 
 
-def measure(cases: Sequence[Case] = CASES) -> list[Row]:
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="migcheck-bench-") as folder, Distance() as distance:
-        with Servers(distance.far) as servers:
-            settings = environment(servers.ca_file, folder)
-            for case in cases:
-                whole, inside = measure_case(distance, servers, case, settings)
-                ratio = whole.slope / case.bound
-                rows += [
-                    Row(
-                        f"{case.name}: trips / bound of {case.bound}",
-                        ratio,
-                        f"<= {case.goal:.2f}",
-                        ratio <= case.goal,
-                        f"{whole.slope:.2f} trips; two connections, one log-in each",
-                    ),
-                    Row(
-                        f"{case.name}: what the program adds, ms",
-                        whole.intercept,
-                        f"< {MOST_OF_ITS_OWN}",
-                        whole.intercept < MOST_OF_ITS_OWN,
-                        f"{inside.intercept:.0f} ms by its own clock, the rest is Python's start and imports",
-                    ),
-                ]
-            if byhand.is_possible():
-                for together in (False, True):
-                    found = measure_by_hand(distance, settings, together=together)
-                    name = f"openssl, curl and dig {'in parallel' if together else 'in sequence'}: trips / bound of 7"
-                    rows.append(Row(name, found.slope / 7, "", None, f"{found.slope:.1f} trips, without submission"))
+def rows_of(case: Case, whole: Fit, inside: Fit) -> list[Row]:
+    trips = f"{whole.slope:.2f} trips; two connections, one log-in each"
+    own = f"{inside.intercept:.0f} ms by its own clock, the rest is Python's start and imports"
+    adds = f"{case.name}: what the program adds, ms"
+    return [
+        Row.at_most(f"{case.name}: trips / bound of {case.bound}", whole.slope / case.bound, case.goal, trips),
+        Row.at_most(adds, whole.intercept, MOST_OF_ITS_OWN, own, f"< {MOST_OF_ITS_OWN}"),
+    ]
+
+
+def rows_by_hand(distance: Distance, settings: Mapping[str, str]) -> list[Row]:
+    if not byhand.is_possible():
+        return []
+    rows = []
+    for together, manner in ((False, "in sequence"), (True, "in parallel")):
+        found = measure_by_hand(distance, settings, together=together)
+        name = f"openssl, curl and dig {manner}: trips / bound of 7"
+        rows.append(Row(name, found.slope / 7, "", None, f"{found.slope:.1f} trips, without submission"))
     return rows
+
+
+def measure(cases: Sequence[Case] = CASES) -> list[Row]:
+    with (
+        tempfile.TemporaryDirectory(prefix="migcheck-bench-") as folder,
+        Distance() as distance,
+        Servers(distance.far) as servers,
+    ):
+        settings = environment(servers.ca_file, folder)
+        rows = [row for case in cases for row in rows_of(case, *measure_case(distance, servers, case, settings))]
+        return rows + rows_by_hand(distance, settings)

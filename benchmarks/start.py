@@ -44,7 +44,6 @@ def measure() -> list[Row]:
     rows = []
     for name, arguments, goal in COMMANDS:
         took = statistics.median(times[arguments])
-        ratio = took / nothing
         note = f"{took:.0f} ms / {nothing:.0f} ms"
-        rows.append(Row(f"`{name}` / `python -c pass`", ratio, f"<= {goal:g}", ratio <= goal, note))
+        rows.append(Row.at_most(f"`{name}` / `python -c pass`", took / nothing, goal, note))
     return rows

@@ -18,6 +18,11 @@ class Row:
     met: bool | None
     note: str = ""
 
+    @classmethod
+    def at_most(cls, name: str, value: float, goal: float, note: str = "", shown: str = "") -> "Row":
+        """A figure that should not exceed its goal; `shown` is how the goal is written."""
+        return cls(name, value, shown or f"<= {goal:.2f}", value <= goal, note)
+
     def cells(self) -> tuple[str, str, str, str, str]:
         value = f"{self.value:.2f}" if abs(self.value) < 20 else f"{self.value:.0f}"
         return self.name, value, self.goal, {True: "yes", False: "**no**", None: ""}[self.met], self.note

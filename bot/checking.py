@@ -19,7 +19,7 @@ from bot.core.message import Reader, report_message
 from bot.core.model import Lang, Report, Request
 from bot.core.report import report_to_json
 from bot.core.secret import Secret
-from bot.engine.check import Check
+from bot.engine.check import Check, Network
 from bot.engine.run import run
 from bot.network import open_network, wisdom_in
 from bot.quick_settings import quick_settings
@@ -76,9 +76,8 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
         report = input_report(case, error, options, lang, wisdom)
         return report, reader_for(wisdom, lang, report=report)
     progress = Progress(reader_for(wisdom, lang, request))
-    settings = quick_settings()
-    sign_in = _sign_in(request, settings.m365.client_id, progress, reader_for(wisdom, lang, request))
-    with open_network(settings) as network:
+    with open_network(quick_settings()) as network:
+        sign_in = _sign_in(request, network, progress, reader_for(wisdom, lang, request))
         check = Check(
             case, request, wisdom, network, secret, True, progress.started, progress.finished, sign_in=sign_in
         )
@@ -93,9 +92,10 @@ async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None
     return report, reader_for(wisdom, lang, request, report)
 
 
-def _sign_in(request: Request, client_id: str | None, progress: Progress, reader: Reader) -> SignIn | None:
+def _sign_in(request: Request, network: Network, progress: Progress, reader: Reader) -> SignIn | None:
     """How somebody signs in with Microsoft: the code goes to standard error, and they to their browser."""
-    if request.scenario != "m365" or not client_id:
+    client_id = network.client_id
+    if request.scenario != "m365" or not client_id or not network.signs_in:
         return None
 
     def show(code: DeviceCode) -> None:

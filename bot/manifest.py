@@ -33,6 +33,7 @@ LARK_PERMISSIONS = (
 LARK_OPTIONAL = (
     "im:chat:readonly",  # sharing a report: the bot's groups, and whether one has outsiders
     "im:chat.members:read",  # sharing a report: whether the person is a member of the group
+    "im:message:recall",  # a password that was typed into a group that the bot manages
 )
 LARK_EVENTS = ("im.message.receive_v1", "application.bot.menu_v6", "im.chat.access_event.bot_p2p_chat_entered_v1")
 BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked")
@@ -62,7 +63,7 @@ def lark_manifest(settings: Settings) -> dict[str, Any]:
         "console": console,
         "basic_information": {"name": "migcheck", "description": _DESCRIPTION},
         "features": {"bot": True},
-        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_reports": list(LARK_OPTIONAL)},
+        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_and_recalling": list(LARK_OPTIONAL)},
         "events": {**receiving, "subscribe": list(LARK_EVENTS)},
         "callbacks": {**receiving, "subscribe": ["card.action.trigger"]},
         "bot_menu": [

@@ -31,6 +31,7 @@ def open_network(settings: "Settings") -> Iterator[Network]:
             chosen.public_address,
             settings.discovery.ispdb_url,
             settings.m365.authority,
+            settings.m365.client_id,
         )
     finally:
         resolver.close()

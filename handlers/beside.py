@@ -42,6 +42,7 @@ class Beside:
     ) -> None:
         self._store, self._mind, self._settings, self._clock = store, mind, settings, clock
         self._handle, self._done, self._calm = handle, done, calm
+        self._network = network
         self._gate = Gate(Uses.beside(store), settings)
         span = Span(read_span(settings.watch.every), read_span(settings.watch.for_))
         self._watches = Watches(network, mind, span, clock, self._watch_ended)
@@ -51,7 +52,8 @@ class Beside:
         open_to_all = port is None or port.open_to_all
         access = None if open_to_all else Access(tuple(self._settings.access.domains))
         secrets = self._settings.secret_entry != "off"  # noqa: S105 - how, not what
-        return Abilities(secrets, access, watch=True, share=port is not None and port.channels)
+        share = port is not None and port.channels
+        return Abilities(secrets, access, watch=True, sign_in=self._network.signs_in, share=share)
 
     def admin(self, case: Case, port: Port | None) -> bool:
         """Whether the case's person may everything, as the settings say now."""

@@ -8,8 +8,9 @@ from typing import Protocol
 import structlog
 
 from bot.core.case import Case
+from bot.core.cloud import DeviceCode, SignIn
 from bot.core.dialogue import Mind
-from bot.core.events import Event, Finished, Interrupted, StartCheck, StepDone
+from bot.core.events import CodeGiven, Event, Finished, Interrupted, StartCheck, StepDone
 from bot.core.model import Report, StepResult
 from bot.core.secret import Secret
 from bot.engine.check import Check, Network, NotAdmitted
@@ -109,7 +110,7 @@ class Runs:
         return await self._over(orders.due)
 
     async def _checked(self, orders: Orders, name: str) -> Report:
-        steps: asyncio.Queue[StepResult | None] = asyncio.Queue()
+        steps: asyncio.Queue[StepResult | DeviceCode | None] = asyncio.Queue()
         telling = asyncio.create_task(self._tell_steps(orders, name, steps))
         request = orders.start.request
         check = Check(
@@ -120,6 +121,7 @@ class Runs:
             orders.secret,
             orders.case.admin,
             on_step=steps.put_nowait,
+            sign_in=self._sign_in(orders, steps.put_nowait),
             admit=lambda hosts: self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts),
         )
         try:
@@ -132,13 +134,25 @@ class Runs:
         await self._keep(orders, report)
         return report
 
-    async def _tell_steps(self, orders: Orders, name: str, steps: asyncio.Queue[StepResult | None]) -> None:
+    def _sign_in(self, orders: Orders, show: Callable[[DeviceCode], None]) -> SignIn | None:
+        client_id = self._network.client_id if orders.start.sign_in else None
+        return SignIn(client_id, show) if client_id and self._network.signs_in else None
+
+    async def _tell_steps(
+        self, orders: Orders, name: str, steps: asyncio.Queue[StepResult | DeviceCode | None]
+    ) -> None:
         """Tell of steps as they finish; those that finished meanwhile are told together. None is the end."""
         told, waiting = 0, [await steps.get()]
         while waiting[-1] is not None:
             while not steps.empty():
                 waiting.append(steps.get_nowait())
-            events = tuple(StepDone(orders.start.run, step) for step in waiting if step is not None)
+            events = tuple(_event(orders.start.run, step) for step in waiting if step is not None)
             await self._tell(f"{name}:step:{told}", orders.case.id, events)
             told += len(events)
             waiting = waiting[-1:] if waiting[-1] is None else [await steps.get()]
+
+
+def _event(run: int, told: StepResult | DeviceCode) -> StepDone | CodeGiven:
+    if isinstance(told, DeviceCode):
+        return CodeGiven(run, told.url, told.code, told.minutes)
+    return StepDone(run, told)

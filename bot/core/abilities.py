@@ -26,5 +26,7 @@ class Abilities:
     access: Access | None = None
     """None: whoever is here may check everything (the local chat page)."""
     watch: bool = False
+    sign_in: bool = False
+    """Whether people can sign in with Microsoft on the way of a check."""
     share: bool = False
     """Whether the platform has channels to show a report in."""

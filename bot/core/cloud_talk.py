@@ -1,9 +1,13 @@
 """What the dialogue does and says besides, where the old mail service is Microsoft 365: no password is asked for."""
 
+from bot.core import asides
+from bot.core.abilities import Abilities, Mind, Outcome
+from bot.core.access import may_log_in
 from bot.core.case import Case
+from bot.core.events import CodeGiven, Post
 from bot.core.intake import EXAMPLES, read_account, read_address
-from bot.core.message import Form, Input, Message
-from bot.core.model import Report
+from bot.core.message import Actions, Form, Input, Message, Text
+from bot.core.model import Link, Report
 from bot.core.speech import reader, said
 from bot.core.wisdom import Wisdom
 
@@ -30,3 +34,29 @@ def ask_admin(case: Case, wisdom: Wisdom) -> Message:
     example = f"admin@{case.domain}" if case.domain else EXAMPLES["account"]
     field = Input("account", told.word("field.admin"), case.account or "", example, optional=False)
     return said(told, "talk.ask_m365_admin", Form(FORM, (field,), told.word("button.check_now")))
+
+
+def signs_in(case: Case, abilities: Abilities) -> bool:
+    """Whether a check can go as far as a sign-in: somebody is named, and this person may check that account."""
+    return is_m365(case) and bool(case.account) and abilities.sign_in and may_log_in(case, abilities.access)
+
+
+def held_back(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
+    """Somebody wants to sign in and cannot: who is missing is asked for, and who may not is told so."""
+    wisdom = mind.wisdom(case.lang)
+    if not is_m365(case) or not abilities.sign_in:
+        return case, ()
+    told = ask_admin(case, wisdom) if not case.account else asides.refused(case, wisdom, "account")
+    return case, (Post("ask" if not case.account else "refused", told),)
+
+
+def code_given(case: Case, event: CodeGiven, mind: Mind) -> Outcome:
+    """Shows where to sign in and with which code; the code is of no use without the person's own sign-in."""
+    if event.run != case.run or case.phase != "checking":
+        return case, ()
+    told = reader(case, mind.wisdom(case.lang))
+    text = told.word("talk.sign_in", account=case.account or "", minutes=event.minutes)
+    steps = told.word("talk.sign_in.open"), told.word("talk.sign_in.enter", code=event.code, account=case.account or "")
+    way = Actions(told.word("button.signin"), "", steps, (Link(event.url, event.url),))
+    message = Message(text, (Text(text), way, Text(told.word("talk.sign_in.safety"), "note")))
+    return case, (Post(f"code:{event.run}", message),)

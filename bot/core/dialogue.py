@@ -13,6 +13,7 @@ from bot.core.access import may_know, may_log_in, refusal
 from bot.core.case import Case
 from bot.core.events import (
     Amend,
+    CodeGiven,
     Effect,
     Event,
     Expired,
@@ -74,6 +75,8 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
             return _submitted(case, form, values, mind, abilities)
         case SecretTaken(handle=handle):
             return _secret_taken(case, handle, mind, abilities)
+        case CodeGiven():
+            return cloud_talk.code_given(case, event, mind)
         case StepDone():
             return _step_done(case, event, mind)
         case Finished():
@@ -207,7 +210,7 @@ def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
     return case, (Post("ask", speech.ask_account(case, wisdom, secrets=abilities.secrets)),)
 
 
-def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> Outcome:
+def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities, *, sign_in: bool = False) -> Outcome:
     """Begin a run, where this person may check this."""
     if (why := refusal(case, abilities.access)) is not None:
         told = asides.refused(case, mind.wisdom(case.lang), why)
@@ -224,7 +227,7 @@ def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities) -> 
     )
     request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang, case.mailbox)
     progress = Post(f"progress:{run}", speech.progress(fresh, mind.wisdom(case.lang)))
-    return fresh, (*stop, progress, StartCheck(run, request, handle))
+    return fresh, (*stop, progress, StartCheck(run, request, handle, sign_in))
 
 
 def _halt(case: Case, mind: Mind) -> tuple[Effect, ...]:
@@ -258,7 +261,8 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report), blocked=_watchable(event.report))
     done = exchange_talk.learn(done, event.report)
     known = event.report if may_know(done, abilities.access) else neutral(event.report)
-    offers = speech.Offers(abilities.secrets, abilities.watch and bool(done.blocked), abilities.share)
+    watch, sign_in = abilities.watch and bool(done.blocked), cloud_talk.signs_in(done, abilities)
+    offers = speech.Offers(abilities.secrets, watch, abilities.share, sign_in)
     report = speech.report(done, known, wisdom, offers)
     effects: list[Effect] = [
         Amend(f"progress:{case.run}", speech.done(case, wisdom)),
@@ -301,6 +305,10 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
             return _wish(case, "recheck", mind, abilities)
         case ["secret"]:
             return _after_account(case, mind, abilities)
+        case ["signin"] if cloud_talk.signs_in(case, abilities):
+            return _start(case, None, mind, abilities, sign_in=True)
+        case ["signin"]:
+            return cloud_talk.held_back(case, mind, abilities)
         case ["program"] if case.program:
             theirs = {**case.endpoints, **case.program}
             return _start(replace(case, endpoints=theirs, offered=False), None, mind, abilities)

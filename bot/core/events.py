@@ -17,7 +17,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button: `action` is run, secret, recheck, watch, cancel, share, or choose:FIELD:VALUE."""
+    """A button: `action` is run, secret, signin, recheck, watch, cancel, share, or choose:FIELD:VALUE."""
 
     action: str
 
@@ -43,6 +43,16 @@ class StepDone:
 
     run: int
     step: StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class CodeGiven:
+    """A run waits for the person to sign in with a browser: at `url`, with this code, within so many minutes."""
+
+    run: int
+    url: str
+    code: str = field(repr=False)
+    minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,7 @@ class Shared:
 
 
 Event = (
-    Typed | Pressed | Submitted | SecretTaken | StepDone | Finished | Interrupted | Expired
+    Typed | Pressed | Submitted | SecretTaken | StepDone | CodeGiven | Finished | Interrupted | Expired
     | Pasted | Met | Limited | WatchEnded | Shared
 )  # fmt: skip
 
@@ -150,6 +160,8 @@ class StartCheck:
     run: int
     request: Request
     handle: str | None = None
+    sign_in: bool = False
+    """Whether the person signs in with the service itself on the way (Microsoft 365)."""
 
 
 @dataclass(frozen=True, slots=True)

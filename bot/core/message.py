@@ -76,7 +76,10 @@ class More:
 
 @dataclass(frozen=True, slots=True)
 class Button:
-    """`action` is one of run, secret, recheck, watch, cancel, share, or choose:FIELD:VALUE. With `url` it is a link."""
+    """`action` is one of run, secret, signin, recheck, watch, cancel, share, or choose:FIELD:VALUE.
+
+    With `url` it is a link.
+    """
 
     action: str
     label: str

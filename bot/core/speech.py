@@ -88,6 +88,7 @@ class Offers:
     secrets: bool = True
     watch: bool = False
     share: bool = False
+    sign_in: bool = False
 
 
 def report(case: Case, finished: Report, wisdom: Wisdom, offers: Offers) -> Message:
@@ -97,6 +98,8 @@ def report(case: Case, finished: Report, wisdom: Wisdom, offers: Offers) -> Mess
     untested = any(step.skipped_because in ("no_secret", "no_account") for step in finished.steps)
     if offers.secrets and case.account and (untested or case.with_secret):
         buttons.insert(0, Button("secret", told.word("button.secret"), primary=True))
+    if offers.sign_in and any(step.skipped_because == "no_sign_in" for step in finished.steps):
+        buttons.insert(0, Button("signin", told.word("button.signin"), primary=True))
     if finished.scenario != "m365":  # there are no servers to be typed
         buttons.append(Button("servers", told.word("button.servers")))
     more = [action for action, on in (("watch", offers.watch), ("share", offers.share)) if on]

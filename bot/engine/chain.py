@@ -117,8 +117,8 @@ class Chain:
         return "no_account" if not self.check.request.account else await self.gate.wait(self.service)
 
     def _nobody_signs_in(self) -> str | None:
-        """Tokens and codes go over https only; whose sign-in it is to be must be known."""
-        possible = self.check.sign_in and self.check.request.account and self.line.endpoint.url.startswith("https:")
+        """Whose sign-in it is to be must be known, and tokens and codes go over https only."""
+        possible = self.check.sign_in and self.check.request.account and self.check.network.signs_in
         return None if possible else "no_sign_in"
 
     def _address(self) -> str | None:

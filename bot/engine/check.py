@@ -23,6 +23,13 @@ class Network:
     ispdb_url: str = ""
     authority: str = AUTHORITY
     """The Microsoft identity platform's address."""
+    client_id: str | None = None
+    """The app registration with which people sign in there, None where there is none."""
+
+    @property
+    def signs_in(self) -> bool:
+        """Whether people can sign in with Microsoft: codes and tokens go over https only."""
+        return bool(self.client_id) and self.authority.startswith("https:")
 
 
 class NotAdmitted(Exception):  # noqa: N818 - a decision, not a fault

@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import structlog
 
-_TOO_MANY, _SERVER_FAULT = 429, 500
+_WRONG, _TOO_MANY, _SERVER_FAULT = 400, 429, 500
 _PATIENCE = 600.0
 """Seconds that a call may be tried again and again: longer than any wait that Lark asks for."""
 _ANSWER_SECONDS = 15.0
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """Lark says no, and will say so again. `code` is its number for why; its words are not kept."""
+    """Lark says no, and will say so again. `code` is its number for why, or a negative HTTP status."""
 
     def __init__(self, path: str, code: int) -> None:
         super().__init__(f"{path}: {code}")
@@ -153,8 +153,10 @@ def _meaning(response: aiohttp.ClientResponse, data: Mapping[str, Any]) -> Mappi
     code = data.get("code")
     if response.status == _TOO_MANY or code in _RATES:
         return _Later(_seconds(response.headers))
-    if response.status >= _SERVER_FAULT or not isinstance(code, int):
+    if response.status >= _SERVER_FAULT:
         return _Later()
+    if not isinstance(code, int):  # some other server's page: no such address, or a proxy that forbids
+        return -response.status if response.status >= _WRONG else _Later()
     return data if code == _OK else code
 
 

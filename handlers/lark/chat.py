@@ -20,8 +20,8 @@ from handlers.lark.inbound import Where
 from handlers.lark.means import Means
 from handlers.lark.parts import Part
 from handlers.lark.view import Names, card_of, in_languages
+from handlers.pace import Pacer
 from handlers.port import Introduction
-from handlers.slack.pace import Pacer
 
 NAME = "lark"
 UPDATE_EVERY = 0.25

@@ -31,7 +31,7 @@ class Envelopes:
 
     def __init__(self, key: str, token: str | None, clock: Callable[[], float] = time.time) -> None:
         self._key, self._token, self._clock = key, token, clock
-        self._seen: dict[tuple[str, str], float] = {}
+        self._seen: dict[tuple[str, str, str], float] = {}
 
     def open(self, headers: Mapping[str, str], raw: bytes) -> dict[str, Any]:
         """The payload of a request. Raises Forged.
@@ -57,13 +57,13 @@ class Envelopes:
         self._seen.pop(_name(headers), None)
 
     def _check(self, headers: Mapping[str, str], raw: bytes, signature: str) -> None:
-        stamp, nonce = _name(headers)
+        stamp, nonce, _ = name = _name(headers)
         right = sign(self._key, stamp, nonce, raw)
         if not hmac.compare_digest(right.encode(), signature.encode()):
             raise Forged("signature")
         if not stamp.isdecimal() or abs(self._clock() - int(stamp)) > FRESH:
             raise Forged("stale")
-        if (stamp, nonce) in self._seen:
+        if name in self._seen:
             raise Forged("replayed")
 
     def _check_token(self, body: Mapping[str, Any]) -> None:
@@ -96,8 +96,11 @@ def decrypt(key: str, text: str) -> bytes:
         raise Forged("encryption") from None
 
 
-def _name(headers: Mapping[str, str]) -> tuple[str, str]:
-    return headers.get("X-Lark-Request-Timestamp", ""), headers.get("X-Lark-Request-Nonce", "")
+def _name(headers: Mapping[str, str]) -> tuple[str, str, str]:
+    """What a request is known by: the same time, nonce and signature are the same request."""
+    parts = ("X-Lark-Request-Timestamp", "X-Lark-Request-Nonce", "X-Lark-Signature")
+    stamp, nonce, signature = (headers.get(part, "") for part in parts)
+    return stamp, nonce, signature
 
 
 def _object(raw: bytes) -> dict[str, Any]:

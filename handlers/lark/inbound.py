@@ -100,11 +100,10 @@ def read(body: Payload) -> Happening | None:
 def _read_message(header: Payload, event: Payload) -> Said | None:
     """A person's message; the id that it is known by is its own, whichever event brings it."""
     sender, message = event["sender"], event["message"]
-    if sender.get("sender_type") != "user":
+    if sender.get("sender_type", "user") != "user":
         return None
-    mine, name = _tenant(header), str(message["message_id"])
-    theirs = str(sender.get("tenant_key") or mine)
-    where = Where(mine, str(sender["sender_id"]["open_id"]), str(message["chat_id"]), mine != theirs)
+    name = str(message["message_id"])
+    where = _where(header, sender.get("tenant_key"), sender["sender_id"]["open_id"], message["chat_id"])
     mentions = message.get("mentions") or ()
     text = text_of(str(message.get("message_type")), str(message.get("content") or ""))
     for mention in mentions:
@@ -147,9 +146,7 @@ def _lines(post: Payload) -> Iterator[str]:
 def _read_press(header: Payload, event: Payload) -> Press:
     action, operator = event["action"], event["operator"]
     context = event.get("context") or {}
-    mine = _tenant(header)
-    theirs = str(operator.get("tenant_key") or mine)
-    where = Where(mine, str(operator["open_id"]), str(context.get("open_chat_id") or ""), mine != theirs)
+    where = _where(header, operator.get("tenant_key"), operator["open_id"], context.get("open_chat_id"))
     value, typed = _value(action), action.get("form_value") or {}
     secret = typed.get("secret")
     return Press(
@@ -175,6 +172,12 @@ def _value(action: Payload) -> Payload:
         except ValueError:
             value = None
     return value if isinstance(value, dict) else {}
+
+
+def _where(header: Payload, tenant: Any, user: Any, chat: Any) -> Where:
+    """The app's organisation stands in the header; the person's own beside the person."""
+    mine, theirs = _tenant(header), str(tenant or "")
+    return Where(mine or theirs, str(user), str(chat or ""), bool(mine and theirs and mine != theirs))
 
 
 def _tenant(header: Payload) -> str:

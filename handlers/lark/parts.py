@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from handlers.slack.parts import clean, cut
+from handlers.literal import clean, cut
 
 Part = dict[str, Any]
 

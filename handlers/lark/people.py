@@ -10,10 +10,11 @@ import structlog
 from bot.core.model import Lang, lang_of
 from bot.store.rows import PersonRow
 from bot.store.store import Store
-from handlers.lark.api import Api, Refused
+from handlers.lark.api import Api, Lost, Refused
 from handlers.lark.inbound import Where
 
 _FRESH = 86_400.0
+_PATIENCE = 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -48,10 +49,11 @@ class People:
             return known
         found: dict[str, Any] = {}
         try:
-            answer = await self._api.call("GET", f"/open-apis/contact/v3/users/{where.user}", user_id_type="open_id")
+            path = f"/open-apis/contact/v3/users/{where.user}"
+            answer = await self._api.call("GET", path, patience=_PATIENCE, user_id_type="open_id")
             found = {"address": _address(answer.get("user") or {}), "at": self._clock()}
-        except Refused as refused:
-            _log.warning("the contacts do not tell who a person is", code=refused.code)
+        except (Refused, Lost) as error:
+            _log.warning("the contacts do not tell who a person is", code=getattr(error, "code", None))
         return self._profile(await self._change(where, found))
 
     async def remember(self, where: Where, *, lang: Lang | None = None, greeted: bool = False) -> None:

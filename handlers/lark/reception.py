@@ -9,6 +9,7 @@ from bot.core.events import Pasted, Typed
 from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
+from handlers.asked import Asked, read_request
 from handlers.conversation import Conversation
 from handlers.lark.chat import LarkPort, unique
 from handlers.lark.desk import Desk
@@ -17,7 +18,6 @@ from handlers.lark.means import Means
 from handlers.lark.openings import Openings
 from handlers.lark.presses import NOTHING, Answer, Presses
 from handlers.lark.request import read_line, without_command
-from handlers.slack.request import Asked, read_request
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +60,8 @@ class Reception:
         heard = understand(said.text)
         if heard.lang is not None and heard.error_text is None:  # a server's language is not the person's
             await self._people.remember(said.where, lang=heard.lang)
+        if said.group and heard.secret_seen:
+            self._later(self._desk.take_back(said.message))
         case = await self._case(said)
         if case is not None:
             await self._conversation.handle(said.id, case, Typed(without_command(said.text) or said.text))

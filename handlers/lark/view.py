@@ -1,6 +1,7 @@
 """Messages to cards (JSON 2.0). Pure: a message, the reader's words and the name of the message give the card."""
 
 import json
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,7 +35,7 @@ from handlers.lark.parts import (
     title,
     words,
 )
-from handlers.slack.parts import clean, cut
+from handlers.literal import clean, cut
 
 MOST_ELEMENTS = 190
 """Lark takes 200 in a card, every text counted; the rest is kept for the note that something was cut off."""
@@ -86,7 +87,8 @@ def _head(message: Message, blocks: list[Block]) -> Part:
     if not titled and "progress" not in message.data:
         return {}
     color = _TEMPLATES.get(str(message.data.get("verdict")), "blue")
-    return {"header": {"title": plain(message.text, _TITLE), "template": color}}
+    text = blocks[0].text if titled and isinstance(blocks[0], Text) else message.text
+    return {"header": {"title": plain(text, _TITLE), "template": color}}
 
 
 def _parts(block: Block, names: Names) -> list[Part]:
@@ -174,12 +176,19 @@ def _fitting(card: Part, elements: list[Part], names: Names) -> list[Part]:
     """As many elements as fit. What can be pressed stays; the rest goes from the end."""
     if _fits(card, elements):
         return elements
-    kept, cut_off = list(elements), note(names.words["cut_off"])
-    while len(kept) > 1 and not _fits(card, [*kept, cut_off]):
-        last = next((i for i in range(len(kept) - 1, 0, -1) if not _pressable(kept[i])), len(kept) - 1)
-        del kept[last]
-    place = next((i for i in range(len(kept) - 1, -1, -1) if not _pressable(kept[i])), -1)
-    return [*kept[: place + 1], cut_off, *kept[place + 1 :]]
+    cut_off = note(names.words["cut_off"])
+    words_at = [at for at, element in enumerate(elements) if not _pressable(element)]
+
+    def kept(count: int) -> list[Part]:
+        last = words_at[count - 1] if count else -1
+        tail = [element for element in elements[last + 1 :] if _pressable(element)]
+        return [*elements[: last + 1], cut_off, *tail]
+
+    most = bisect(range(1, len(words_at)), False, key=lambda count: not _fits(card, kept(count)))
+    found = kept(most)
+    while not _fits(card, found) and len(found) > 1:
+        found = found[:-1]
+    return found
 
 
 def _fits(card: Part, elements: list[Part]) -> bool:

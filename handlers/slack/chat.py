@@ -10,17 +10,19 @@ import structlog
 from bot.core.case import Case
 from bot.core.message import Message
 from bot.store.threads import Thread
+from handlers.pace import Pacer
 from handlers.port import Introduction
 from handlers.slack.api import Lost, Refused
 from handlers.slack.inbound import Where
 from handlers.slack.means import Means
-from handlers.slack.pace import Pacer
 from handlers.slack.parts import Part
 from handlers.slack.stream import news, plan, tasks
 from handlers.slack.tokens import where_of
 from handlers.slack.view import Names, Shown, shown
 
 NAME = "slack"
+UPDATE_EVERY = 1.1
+"""Seconds between changes of one message: Slack takes about one a second in a conversation, fifty a minute."""
 REPORT, ORDINARY = "migcheck_report", "migcheck_message"
 _QUIET = {"unfurl_links": False, "unfurl_media": False}
 _LOOK_AT = 200
@@ -59,7 +61,7 @@ class SlackPort:
         self._api, self._tokens, self._threads, self._people = means.api, means.tokens, means.threads, means.people
         self._words, self._replies, self._clock = means.words, means.replies, means.clock
         self.secret_forms = secret_forms
-        self._pacer = Pacer()
+        self._pacer = Pacer(UPDATE_EVERY)
         self._streams: dict[str, _Stream] = {}
         self._begun: dict[str, Thread] = {}
         self._no_streams: set[str] = set()

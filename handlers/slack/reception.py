@@ -18,13 +18,13 @@ from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.threads import Thread
+from handlers.asked import Asked, read_request, without_command
 from handlers.conversation import Conversation, IdTaken
 from handlers.slack.home import Home
 from handlers.slack.inbound import Command, Opened, Press, Said, Shortcut, Where, Window
 from handlers.slack.means import Means
 from handlers.slack.parts import section
 from handlers.slack.people import DEFAULT_LANG, Profile
-from handlers.slack.request import Asked, read_request, without_command
 from handlers.slack.window import field_errors
 from handlers.slack.windows import Windows
 

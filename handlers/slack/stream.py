@@ -1,7 +1,8 @@
 """The steps of a run as a streamed plan, one task a step. Pure; what is sent is Slack's `task_update`."""
 
 from bot.core.message import Message, StepMark, Steps
-from handlers.slack.parts import Part, clean, cut
+from handlers.literal import clean, cut
+from handlers.slack.parts import Part
 
 _STATUS = {"pass": "complete", "warn": "complete", "fail": "error", "unknown": "error", "skipped": "complete"}
 _TITLE, _DETAILS = 75, 250

@@ -19,11 +19,11 @@ from bot.core.message import (
     Text,
     Untrusted,
 )
+from handlers.literal import cut
 from handlers.slack.parts import (
     Part,
     button,
     context,
-    cut,
     escaped,
     header,
     link,

@@ -239,7 +239,8 @@ async def test_whose_mail_it_is_instead() -> None:
         server = await serve(world, tenants={})
         world.record(DOMAIN, "MX", "10 aspmx.l.google.com.")
         seen = await examine(world, DOMAIN, scenario="m365", authority=f"https://{HOST}:{server.port}")
-    assert seen.finding("m365.domain_unknown").evidence["mail_at"] == seen.report.provider == "gworkspace"
+    evidence = seen.finding("m365.domain_unknown").evidence
+    assert evidence["mail_at"] == seen.report.provider == "gworkspace"
 
 
 async def test_a_platform_at_a_private_address_is_not_asked() -> None:

@@ -14,7 +14,7 @@ from bot.compiling import ADVICE
 from bot.core.cloud import DeviceCode, SignIn
 from tests.checks.cases.table import holds
 from tests.checks.exchanging import told
-from tests.checks.running import PATIENT, Seen, check_report, examine, make_world
+from tests.checks.running import Seen, check_report, examine, make_world
 from tests.checks.test_m365 import ADMIN, DOMAIN, HOST, OTHER, SOUND, serve
 from tests.leaks import find_leaks
 from tests.servers.exchange_words import Reply
@@ -53,7 +53,7 @@ class Play:
             server = await serve(world, tls=self.tls, person=self.person, **{"tenants": SOUND, **self.script})
             way = SignIn(self.client_id, self.codes.append, self.limit)
             authority = f"{'https' if self.tls else 'http'}://{HOST}:{server.port}"
-            options = {"scenario": "m365", "account": self.account, "authority": authority, "timeouts": PATIENT}
+            options = {"scenario": "m365", "account": self.account, "authority": authority, "client_id": APP}
             seen = await examine(world, DOMAIN, sign_in=way, **options)
         return seen, server
 
@@ -90,8 +90,8 @@ CASES = [
     Case("told by the other token", "m365.admin_required", "consent", by(roles=(USER_ADMIN,), roles_in="access_token")),
     Case("not granted", "m365.consent_required", "consent", by(scope="openid profile"), {"missing": ["User.Read"]}),
     Case("65001", "m365.consent_required", "consent", Play(refused(65001)), {"aadsts": "65001", "error": "invalid_grant", "server": lambda t: "Trace" not in t}),
-    Case("90094", "m365.admin_required", "consent", Play(refused(90094)), {"aadsts": "90094"}),
-    Case("53003", "m365.conditional_access", "signin", Play(refused(53003)), {"aadsts": "53003"}),
+    Case("90093", "m365.admin_required", "consent", Play(refused(90093)), {"aadsts": "90093"}),
+    Case("53003", "m365.conditional_access", "signin", Play(refused(53003)), {"aadsts": "53003", "flow": "device code"}),
     Case("50076", "login.mfa_required", "signin", Play(refused(50076, "interaction_required")), {"aadsts": "50076"}),
     Case("50126", "login.wrong_credentials", "signin", Play(refused(50126)), {"aadsts": "50126"}),
     Case("50053", "login.account_locked", "signin", Play(refused(50053)), {"aadsts": "50053"}),
@@ -103,6 +103,10 @@ CASES = [
     Case("out of date", "m365.sign_in_failed", "signin", by(claims={"exp": 1}), {"error": "invalid_id_token"}),
     Case("no code", "m365.unreachable", "signin", Play(script={"pages": {DEVICE_CODES: Reply(503, b"busy")}}), {"detail": ...}),
     Case("no JSON", "m365.unreachable", "signin", Play(script={"pages": {DEVICE_CODES: Reply(200, b"<html>")}}), {"detail": ...}),
+    Case("a list for a code", "m365.unreachable", "signin", Play(script={"pages": {DEVICE_CODES: Reply(200, b"[]")}}), {"detail": ...}),
+    Case("an odd time", "m365.unreachable", "signin", Play(script={"pages": {DEVICE_CODES: as_json({"user_code": "A", "device_code": DEVICE_CODE, "verification_uri": "https://x.test/", "expires_in": "soon"})}})),
+    Case("nothing for tokens", "m365.unreachable", "signin", by(refusal=Reply(200, b"null")), {"detail": ...}),
+    Case("an odd error", "m365.sign_in_failed", "signin", by(refusal=as_json({"error": ["x"], "error_codes": {}, "error_description": 7}, 400)), {"error": "['x']"}),
     Case("tokens that are none", "m365.unreachable", "signin", by(refusal=Reply(200, b"access_token=x")), {"detail": ...}),
     Case("a page without https", "m365.unreachable", "signin", Play(script={"pages": {DEVICE_CODES: as_json({"user_code": "A", "device_code": DEVICE_CODE, "verification_uri": "javascript:alert(1)"})}})),
 ]  # fmt: skip
@@ -160,7 +164,7 @@ async def test_sound(person: PersonScript, caplog: pytest.LogCaptureFixture) -> 
 
 
 async def test_what_is_told_of_a_sign_in_holds_no_token() -> None:
-    tokens = {"id_token": "a.e30.c", "access_token": "opaque", "refresh_token": "r"}
+    tokens = {"id_token": "a.e30.c", "access_token": "opaque", "refresh_token": "refreshing"}
     facts = signin.read_sign_in({**tokens, "scope": "User.Read"}, APP)
     assert facts.error == "invalid_id_token"
     assert not any(token in repr(facts) for token in tokens.values())
@@ -190,7 +194,7 @@ async def test_a_check_that_is_stopped_stops_asking() -> None:
         shown = asyncio.Event()
         way = SignIn(APP, lambda _: shown.set(), 60)
         authority = f"https://{HOST}:{server.port}"
-        options = {"scenario": "m365", "account": ADMIN, "authority": authority, "timeouts": PATIENT}
+        options = {"scenario": "m365", "account": ADMIN, "authority": authority, "client_id": APP}
         checking = asyncio.create_task(examine(world, DOMAIN, sign_in=way, **options))
         await asyncio.wait_for(shown.wait(), 15)
         checking.cancel()

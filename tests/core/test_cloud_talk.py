@@ -6,8 +6,8 @@ import pytest
 
 from bot.core.access import Access
 from bot.core.dialogue import Abilities
-from bot.core.events import Finished, OfferSecret, Pressed, StartCheck, Submitted
-from bot.core.message import Buttons, Form
+from bot.core.events import CodeGiven, Finished, OfferSecret, Pressed, StartCheck, Submitted
+from bot.core.message import Actions, Buttons, Form
 from bot.core.model import Finding, StepResult
 from tests.core.test_dialogue import MIND, NEW, a_report, kinds, posted, talk
 
@@ -103,3 +103,61 @@ def test_a_member_may_name_the_administrator_of_his_domain():
     case, _ = talk(case, report(case, TENANT, SIGN_IN), abilities=abilities)
     _, effects = talk(case, Submitted("admin", {"account": ADMIN}), abilities=abilities)
     assert any(isinstance(effect, StartCheck) for effect in effects)
+
+
+SIGNS_IN = Abilities(sign_in=True)
+
+
+def named(start=START, account=ADMIN, abilities=SIGNS_IN):
+    case, _ = talk(start, f"Microsoft 365 example.co.jp {account}", abilities=abilities)
+    return talk(case, report(case, TENANT, SIGN_IN), abilities=abilities)
+
+
+def buttons_of(message):
+    return [button.action for block in message.blocks if isinstance(block, Buttons) for button in block.buttons]
+
+
+def test_a_sign_in_is_offered_and_its_code_is_shown():
+    case, effects = named()
+    assert buttons_of(posted(effects, "report")) == ["signin", "recheck"]
+    case, effects = talk(case, Pressed("signin"), abilities=SIGNS_IN)
+    start = next(effect for effect in effects if isinstance(effect, StartCheck))
+    assert (start.sign_in, start.handle, start.request.account) == (True, None, ADMIN)
+    code = CodeGiven(case.run, "https://microsoft.test/devicelogin", "B3KQ7WXYZ", 10)
+    case, effects = talk(case, code, abilities=SIGNS_IN)
+    way = next(block for block in posted(effects, "code").blocks if isinstance(block, Actions))
+    assert [link.url for link in way.links] == [code.url]
+    assert any(code.code in action for action in way.actions)
+    assert code.code not in repr(code)
+    case, effects = talk(case, report(case, TENANT, StepResult("m365.signin", "pass")), abilities=SIGNS_IN)
+    assert buttons_of(posted(effects, "report")) == ["recheck"]
+
+
+def test_a_code_that_comes_late_is_not_shown():
+    case, _ = named()
+    _, effects = talk(case, CodeGiven(case.run, "https://microsoft.test/", "B3KQ7WXYZ", 10), abilities=SIGNS_IN)
+    assert effects == ()
+
+
+def test_checking_again_asks_nobody_to_sign_in():
+    case, _ = named()
+    _, effects = talk(case, Pressed("recheck"), abilities=SIGNS_IN)
+    assert not next(effect for effect in effects if isinstance(effect, StartCheck)).sign_in
+
+
+@pytest.mark.parametrize(
+    ("abilities", "asked"),
+    [(Abilities(), []), (Abilities(sign_in=True, access=Access()), ["refused"])],
+    ids=["no app registration", "another person's account"],
+)
+def test_who_cannot_sign_in_here(abilities, asked):
+    case, effects = named(replace(NEW, address="taro@example.co.jp"), abilities=abilities)
+    assert buttons_of(posted(effects, "report")) == ["recheck"]
+    _, effects = talk(case, Pressed("signin"), abilities=abilities)
+    assert [effect.key.partition(":")[0] for effect in effects] == asked
+
+
+def test_an_administrator_who_is_not_named_is_asked_for_first():
+    case, _ = checked(TENANT, SIGN_IN)
+    _, effects = talk(case, Pressed("signin"), abilities=SIGNS_IN)
+    assert form_of(posted(effects, "ask")).name == "admin"

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import expect
 
-from tests.checks.test_m365 import DOMAIN, FABRIKAM, HOST, OTHER, serve
+from tests.checks.test_m365 import ADMIN, DOMAIN, FABRIKAM, HOST, OTHER, SOUND, serve
+from tests.checks.test_m365_sign_in import keeps_tokens
 from tests.handlers.process import chromium, needs_chromium, running, tab
-from tests.servers.identity import TenantScript
+from tests.servers.identity import APP, USER_CODE, PersonScript, TenantScript
 from tests.servers.world import World
 
 pytestmark = [pytest.mark.browser, needs_chromium]
@@ -31,3 +32,27 @@ async def test_from_a_domain_to_the_administrator(tmp_path: Path) -> None:
             assert "no fault found" in await page.message("report:3")
             await expect(page.page.locator("input[type=password]")).to_have_count(0)
             assert (page.foreign, page.faults) == ([], [])
+
+
+async def test_a_sign_in_by_a_code(tmp_path: Path) -> None:
+    """The code is shown with its address, and nothing of what Microsoft gives for it is kept anywhere."""
+    async with World(settings={"MIGCHECK_DISCOVERY__ISPDB_URL": ""}) as world:
+        world.domain(DOMAIN)
+        server = await serve(world, tenants=SOUND, person=PersonScript(name=f"hanako@{DOMAIN}", waits=2))
+        settings = {"MIGCHECK_M365__AUTHORITY": f"https://{HOST}:{server.port}", "MIGCHECK_M365__CLIENT_ID": APP}
+        async with running(world, tmp_path, MIGCHECK_LOG__LEVEL="DEBUG", **settings) as bot, chromium() as browser:
+            page = await tab(await browser.new_context(locale="en-GB"), bot.origin)
+            await page.say(f"Microsoft 365 {DOMAIN} {ADMIN}")
+            await page.message("report:1")
+            await page.page.get_by_role("button", name="Sign in with Microsoft").click()
+            shown = await page.message("code:2")
+            assert USER_CODE in shown
+            assert ADMIN in shown
+            link = page.page.get_by_role("link", name="https://microsoft.test/devicelogin")
+            await expect(link).to_have_attribute("href", "https://microsoft.test/devicelogin")
+            report = await page.message("report:2")
+            assert "Another account than the named administrator signed in" in report
+            seen = await page.page.content()
+            await bot.end()
+        written = b"".join(path.read_bytes() for path in tmp_path.glob("store.db*")) + bot.log.read_bytes()
+        keeps_tokens(server, seen + written.decode("latin-1"))

@@ -7,6 +7,7 @@ import pytest
 from bot.health.lark import check_lark
 from bot.manifest import LARK_PERMISSIONS, manifest_command
 from bot.settings import load_settings
+from handlers.lark.platform import default_lang
 from tests.lark.conftest import settings_for
 from tests.servers.lark import Answer, FakeLark
 from tests.servers.world import World
@@ -58,3 +59,11 @@ def test_the_manifest_says_what_to_enter(monkeypatch, capsys, mode: str) -> None
     assert made["callbacks"]["subscribe"] == ["card.action.trigger"]
     assert ("https://bot.example.test/lark/events" in str(made)) == (mode == "webhook")
     assert ("encrypt_key" in str(made)) == (mode == "webhook")
+
+
+@pytest.mark.parametrize(
+    ("base", "lang"),
+    [("https://open.larksuite.com", "ja"), ("https://open.feishu.cn/", "zh"), ("http://127.0.0.1:1", "ja")],
+)
+def test_the_language_before_any_word(base: str, lang: str) -> None:
+    assert default_lang(base) == lang

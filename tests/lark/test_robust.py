@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 import time
 
 import aiohttp
@@ -321,6 +322,7 @@ async def test_the_long_connection_serves_and_comes_back(lark: FakeLark, start: 
             assert (await answer.json())["lark"] == "ok"
         async with aiohttp.ClientSession() as session, session.post(f"{bot.origin}/lark/events", data="{}") as answer:
             assert answer.status == 404, "there is no webhook beside it"
+    assert [thread.name for thread in threading.enumerate() if thread.name == "lark"] == []
 
 
 async def test_native_commands_are_registered_where_there_are_any(world: World, monkeypatch) -> None:
@@ -337,3 +339,11 @@ async def test_wrong_credentials_end_nothing(lark: FakeLark, world: World, monke
     settings = settings_for(world, lark, monkeypatch, MIGCHECK_LARK__APP_SECRET="wrong")
     async with open_bot(settings):
         await lark.until(lambda: [c for c in lark.calls if c.code == 10014])
+
+
+async def test_a_proxys_page_in_place_of_lark_is_a_refusal_not_a_wait(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    lark.script["user.get"].append(Answer(404, code=-1))
+    async with start():
+        await ann.says(CERTIFICATE.domain)
+        await ann.report(limit=10)

@@ -361,3 +361,21 @@ async def test_a_recalled_root_does_not_end_the_talk(lark: FakeLark, start: Star
         again = await ann.report(1)
         assert again.root is None
         assert again.chat == ann.chat
+
+
+@pytest.mark.parametrize("managed", [True, False])
+async def test_a_secret_before_others_is_recalled_where_the_bot_may(
+    lark: FakeLark, start: Start, managed: bool
+) -> None:
+    taro = lark.person("ou_taro", email=ALL_GOOD.account)
+    group = lark.group("oc_group", "ou_taro", "ou_bob", lark.bot)
+    lark.chats[group].managed = managed
+    async with start():
+        typed = await taro.mentions(f"{ALL_GOOD.domain} password: hunter2-hunter2", group)
+        await taro.sees_with(words="パスワードらしき")
+        await lark.until(lambda: [call for call in lark.calls if call.method == "message.delete"])
+        assert lark.messages[typed].recalled is managed
+        direct = await taro.says(f"{ALL_GOOD.domain} password: hunter2-hunter2")
+        await taro.sees_with(words="パスワードらしき", after=1)
+        assert not lark.messages[direct].recalled
+        assert len([call for call in lark.calls if call.method == "message.delete"]) == 1

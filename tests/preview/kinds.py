@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from bot.core import asides, cloud_talk, exchange_talk, speech
 from bot.core.case import Case
 from bot.core.codec import to_json
+from bot.core.events import CodeGiven, Post
 from bot.core.intake import InputError
 from bot.core.mailprogram import ProgramSettings, Setting
 from bot.core.message import Button, Buttons, Message
@@ -14,9 +15,12 @@ from bot.core.wisdom import Wisdom
 from bot.network import wisdom_in
 from tests.preview.samples import ACCOUNT, DOMAIN, ENDPOINTS, case, reports
 
-ERROR = "Oct 02 10:21:07 AUTHENTICATE failed: 535 5.7.139 Authentication unsuccessful, basic authentication is disabled."
+ERROR = (
+    "Oct 02 10:21:07 AUTHENTICATE failed: 535 5.7.139 Authentication unsuccessful, basic authentication is disabled."
+)
 HOSTILE = "Service <!channel> *unavailable* <at id=all></at> [press](https://evil.test) & so on"
 ORIGIN = "https://migcheck.example.net"
+CODE = "4821"
 PROBLEMS = ("", "not_a_member", "shared_outside", "gone", "failed")
 
 
@@ -27,6 +31,8 @@ class Said:
     kind: str
     key: str
     message: Message
+    on_page: Message | None = None
+    """The same on the local chat page, where that differs: no links that open something, nowhere to share."""
 
 
 def kinds(lang: Lang) -> Iterator[Said]:
@@ -34,16 +40,33 @@ def kinds(lang: Lang) -> Iterator[Said]:
     wisdom, known = wisdom_in(lang), case(lang)
     for kind, make in {**TALK, **FORMS, **REFUSALS, **WATCHING}.items():
         yield Said(kind, f"{kind.partition('.')[0]}:1", make(known, wisdom))
+    yield from _offers(known, wisdom)
     yield from _reports(lang, known, wisdom)
     yield from _sharing(lang, known, wisdom)
 
 
 def _reports(lang: Lang, known: Case, wisdom: Wisdom) -> Iterator[Said]:
-    offers = speech.Offers(watch=True, share=True)
+    offers = speech.Offers(share=True, sign_in=True)
     for kind, report in reports(lang).items():
         told = replace(known, with_secret=bool(report.attempts))
-        message = speech.report(told, report, wisdom, replace(offers, watch=kind == "report_fail"))
-        yield Said(kind, "report:1", replace(message, blocks=(*message.blocks, _pages(wisdom))))
+        here = replace(offers, watch=kind == "report_fail")
+        message = speech.report(told, report, wisdom, here)
+        on_page = speech.report(told, report, wisdom, replace(here, share=False))
+        yield Said(kind, "report:1", replace(message, blocks=(*message.blocks, _pages(wisdom))), on_page)
+
+
+def _sign_in(known: Case, wisdom: Wisdom) -> Message:
+    """Where and with which code to sign in at Microsoft."""
+
+    class Mind:
+        def wisdom(self, _: Lang) -> Wisdom:
+            return wisdom
+
+    signing = replace(known, scenario="m365", account=f"admin@{DOMAIN}", phase="checking")
+    _, effects = cloud_talk.code_given(
+        signing, CodeGiven(1, "https://microsoft.com/devicelogin", "F7KQ2MX9P", 15), Mind()
+    )
+    return next(effect.message for effect in effects if isinstance(effect, Post))
 
 
 def _pages(wisdom: Wisdom) -> Buttons:
@@ -87,7 +110,9 @@ def _agrees(known: Case, wisdom: Wisdom) -> Message:
 
 
 def _only_read(known: Case, wisdom: Wisdom) -> Message:
-    return speech.compared(replace(known, account=None), ProgramSettings({"imap": Setting("mail.example.co.jp", 993, "tls")}), wisdom)
+    return speech.compared(
+        replace(known, account=None), ProgramSettings({"imap": Setting("mail.example.co.jp", 993, "tls")}), wisdom
+    )
 
 
 def _explained(known: Case, wisdom: Wisdom, text: str = ERROR) -> Message:
@@ -98,7 +123,10 @@ def _explained(known: Case, wisdom: Wisdom, text: str = ERROR) -> Message:
 
 def _wrong(known: Case, wisdom: Wisdom) -> Message:
     typed = {"imap": "imap,example.co.jp", "smtp": f"smtp.{DOMAIN}:99999", "account": ACCOUNT}
-    errors = [InputError("input.host_invalid", "imap", typed["imap"]), InputError("input.port_invalid", "smtp", typed["smtp"])]
+    errors = [
+        InputError("input.host_invalid", "imap", typed["imap"]),
+        InputError("input.port_invalid", "smtp", typed["smtp"]),
+    ]
     return speech.form_again("servers", known, wisdom, typed, errors)
 
 
@@ -113,15 +141,24 @@ def _exchange(known: Case, **more) -> Case:
 
 def _exchange_again(known: Case, wisdom: Wisdom) -> Message:
     typed = {"account": "CORP\\admin", "mailbox": "taro@example.com"}
-    return exchange_talk.form_again(_exchange(known), wisdom, typed, {"mailbox": wisdom.catalogue.texts["findings"]["input.domain_mismatch"]["title"]})
+    return exchange_talk.form_again(
+        _exchange(known),
+        wisdom,
+        typed,
+        {"mailbox": wisdom.catalogue.texts["findings"]["input.domain_mismatch"]["title"]},
+    )
 
 
-def _offer(known: Case, wisdom: Wisdom) -> Message:
-    return speech.secret_offer(known, wisdom, "4821", f"{ORIGIN}/s/token")
-
-
-def _offer_app_password(known: Case, wisdom: Wisdom) -> Message:
-    return speech.secret_offer(replace(known, domain="gmail.com", account="taro@gmail.com"), wisdom, "4821", None)
+def _offers(known: Case, wisdom: Wisdom) -> Iterator[Said]:
+    """The offer to type the secret: the chat page has the field itself, elsewhere it is a link."""
+    told = {
+        "offer": known,
+        "offer.app_password": replace(known, domain="gmail.com", account="taro@gmail.com"),
+        "offer.exchange": replace(_exchange(known), account="corp.example.local\\admin"),
+    }
+    for kind, one in told.items():
+        on_page = replace(speech.secret_offer(one, wisdom, CODE, None), data={"code": CODE})
+        yield Said(kind, "offer:1", speech.secret_offer(one, wisdom, CODE, f"{ORIGIN}/s/token"), on_page)
 
 
 Make = Callable[[Case, Wisdom], Message]
@@ -133,8 +170,6 @@ TALK: Mapping[str, Make] = {
     "progress.login": lambda known, wisdom: speech.progress(_checking(known, login=True), wisdom),
     "progress.done": lambda known, wisdom: speech.done(_checking(known), wisdom),
     "progress.stopped": lambda known, wisdom: speech.done(_checking(known), wisdom, stopped=True),
-    "offer": _offer,
-    "offer.app_password": _offer_app_password,
     "expired": speech.expired,
     "pasted_secret": speech.pasted_secret,
     "explained": _explained,
@@ -158,6 +193,7 @@ FORMS: Mapping[str, Make] = {
     "ask_servers": lambda known, wisdom: speech.ask_servers(known, wisdom, {}),
     "ask_servers.again": _wrong,
     "ask_admin": lambda known, wisdom: cloud_talk.ask_admin(replace(known, scenario="m365", account=None), wisdom),
+    "sign_in": _sign_in,
     "ask_ews": lambda known, wisdom: exchange_talk.ask_address(_exchange(known), wisdom),
     "ask_exchange": lambda known, wisdom: exchange_talk.ask_account(replace(_exchange(known), login_domain=""), wisdom),
     "ask_exchange.login_domain": lambda known, wisdom: exchange_talk.ask_account(_exchange(known), wisdom),

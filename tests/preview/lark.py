@@ -88,10 +88,18 @@ def _form(part: Part, locale: str) -> Markup:
 
 
 def _input(part: Part, locale: str) -> Markup:
-    label = wrap("la-label", _text(part["label"], locale), wrap("la-required", " *" if part["required"] else "", tag="span"))
+    label = wrap(
+        "la-label", _text(part["label"], locale), wrap("la-required", " *" if part["required"] else "", tag="span")
+    )
     empty = _text(part["placeholder"], locale) if "placeholder" in part else " "
     value = wrap("la-field", part["default_value"]) if "default_value" in part else wrap("la-field la-empty", empty)
-    return wrap("la-input", label, wrap("la-masked", value, "🔒") if part.get("input_type") == "password" else value)
+    return wrap(
+        "la-input",
+        label,
+        wrap("la-masked", value, wrap("la-eye", "hidden", tag="span"))
+        if part.get("input_type") == "password"
+        else value,
+    )
 
 
 def _select(part: Part, locale: str) -> Markup:

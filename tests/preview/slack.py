@@ -13,10 +13,15 @@ from tests.preview.parts import Part, UnknownPartError, anchor, wrap
 _TASKS = {"pending": "○", "in_progress": "◐", "complete": "✓", "error": "✗"}
 
 
-def message(blocks: Iterable[Part], to: str = "") -> Markup:
-    """A message of the bot's; `to` says that only one person sees it."""
-    head = wrap("sk-by", wrap("sk-name", "migcheck", tag="b"), wrap("sk-app", "APP", tag="span"), wrap("sk-time", to or "9:00", tag="span"))
-    return wrap("sk-message", wrap("sk-face", "m"), wrap("sk-content", head, *map(block, blocks)))
+def message(blocks: Iterable[Part], to: str = "", plan: Iterable[Part] = ()) -> Markup:
+    """A message of the bot's; `to` says that only one person sees it, `plan` is what was streamed into it."""
+    head = wrap(
+        "sk-by",
+        wrap("sk-name", "migcheck", tag="b"),
+        wrap("sk-app", "APP", tag="span"),
+        wrap("sk-time", to or "9:00", tag="span"),
+    )
+    return wrap("sk-message", wrap("sk-face", "m"), wrap("sk-content", head, _plan(plan), *map(block, blocks)))
 
 
 def window(view: Part, errors: Mapping[str, str] | None = None) -> Markup:
@@ -34,9 +39,10 @@ def home(blocks: Iterable[Part]) -> Markup:
     return wrap("sk-home", *map(block, blocks))
 
 
-def plan(chunks: Iterable[Part]) -> Markup:
+def _plan(chunks: Iterable[Part]) -> Markup:
     """A streamed plan: its title and its tasks."""
-    return wrap("sk-plan", *(_chunk(chunk) for chunk in chunks))
+    drawn = [_chunk(chunk) for chunk in chunks]
+    return wrap("sk-plan", *drawn) if drawn else Markup()
 
 
 def _chunk(part: Part) -> Markup:
@@ -126,7 +132,9 @@ def _line(part: Part) -> Markup:
             return wrap("sk-pre", *map(_word, part["elements"]), tag="pre")
         case "rich_text_list":
             tag = {"ordered": "ol", "bullet": "ul"}[part["style"]]
-            return wrap("sk-list", *(wrap("", *map(_word, row["elements"]), tag="li") for row in part["elements"]), tag=tag)
+            return wrap(
+                "sk-list", *(wrap("", *map(_word, row["elements"]), tag="li") for row in part["elements"]), tag=tag
+            )
         case other:
             raise UnknownPartError(other)
 

@@ -85,7 +85,7 @@ def judge_signin(facts: SignInFacts | Fault, setting: Setting) -> list[Finding]:
         refusal = _refusal(facts, setting)
         return [] if refusal.code in _OF_CONSENT else [refusal]
     named = (setting.account or "").lower()
-    if named not in facts.names:
+    if facts.names and named not in facts.names:
         return [setting.finding("m365.wrong_account", signed_in_as=list(facts.names), expected=setting.account)]
     return []
 
@@ -116,4 +116,7 @@ def _refusal(facts: SignInFacts, setting: Setting) -> Finding:
         suberror=facts.suberror,
         server=facts.text,
         correlation_id=facts.correlation,
+        flow="device code"
+        if code == "m365.conditional_access"
+        else "",  # a policy may stop this way of signing in alone
     )

@@ -11,8 +11,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from bot.checks.link.faults import Malformed
@@ -21,6 +21,8 @@ from bot.checks.link.line import Line, Net
 from bot.checks.link.stream import printable
 from bot.checks.m365 import wire
 from bot.core.cloud import DeviceCode, SignIn, SignInFacts
+
+T = TypeVar("T")
 
 SCOPES = ("User.Read",)
 """The least that can be asked for: the sign-in itself is what is to be seen."""
@@ -34,10 +36,10 @@ async def sign_in(line: Line, _account: str, way: SignIn) -> SignInFacts:
     """Show a code, wait until somebody has signed in with it, and say who. Raises network errors and Malformed."""
     flow = _Flow(line, way)
     try:
-        code = await asyncio.to_thread(flow.begin)
+        code = await asyncio.to_thread(_understood, flow.begin)
         if isinstance(code, DeviceCode):
             way.show(code)
-            facts = await asyncio.to_thread(flow.wait)
+            facts = await asyncio.to_thread(_understood, flow.wait)
         else:
             facts = code
     finally:
@@ -50,6 +52,14 @@ async def recall(line: Line, _account: str, _way: SignIn) -> SignInFacts:
     """What the sign-in told of roles and permissions."""
     facts: SignInFacts = line.memory[_SIGNED_IN]
     return facts
+
+
+def _understood(call: Callable[[], T]) -> T:
+    """What a part of the flow comes to. msal stumbles over answers of another shape, and its words would quote them."""
+    try:
+        return call()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise Malformed("the platform's answer is not understood") from None
 
 
 class _Flow:
@@ -65,16 +75,19 @@ class _Flow:
         import msal  # noqa: PLC0415 - large, and few checks come this far
 
         _silence("msal")
-        try:
-            self._app = msal.PublicClientApplication(
-                self._way.client_id, authority=self._authority, http_client=self._http, instance_discovery=False
-            )
-            self._flow = self._app.initiate_device_flow(list(SCOPES))
-        except (ValueError, KeyError):  # msal's words quote the whole answer
-            raise Malformed("the platform's answer is not understood") from None
+        forgetful = msal.TokenCache()
+        forgetful.add = lambda *_, **__: None
+        self._app = msal.PublicClientApplication(
+            self._way.client_id,
+            authority=self._authority,
+            http_client=self._http,
+            instance_discovery=False,
+            token_cache=forgetful,
+        )
+        self._flow = self._app.initiate_device_flow(list(SCOPES))
         if "user_code" not in self._flow:
             return _refused(self._flow)
-        url = str(self._flow.get("verification_uri", ""))
+        url = str(self._flow["verification_uri"])
         if urlsplit(url).scheme != "https":
             raise Malformed("the sign-in page has no https address")
         seconds = min(float(self._flow.get("expires_in", self._way.limit)), self._way.limit)
@@ -84,12 +97,9 @@ class _Flow:
 
     def wait(self) -> SignInFacts:
         """Ask until somebody has signed in, was refused, or the time is over."""
-        try:
-            told = self._app.acquire_token_by_device_flow(self._flow, exit_condition=self._over)
-        except (ValueError, KeyError):
-            raise Malformed("the platform's answer is not understood") from None
+        told = self._app.acquire_token_by_device_flow(self._flow, exit_condition=self._over)
         if "error" in told:
-            return SignInFacts(nobody=True) if told["error"] in _NOBODY else _refused(told)
+            return SignInFacts(nobody=True) if str(told["error"]) in _NOBODY else _refused(told)
         return read_sign_in(told, self._way.client_id)
 
     def _over(self, _flow: Mapping[str, Any]) -> bool:

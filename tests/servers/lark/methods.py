@@ -102,7 +102,8 @@ def get(ask: Ask) -> Mapping[str, Any]:
 def recall(ask: Ask) -> Mapping[str, Any]:
     """A bot takes back its own messages; others' only in a group that it manages, never in a direct chat."""
     message = _message(ask)
-    if message.author != ask.lark.bot:
+    chat = ask.lark.chats[message.chat]
+    if message.author != ask.lark.bot and (chat.p2p or not chat.managed):
         raise Refused(NOT_MINE, "somebody else's message")
     message.recalled = True
     return {}

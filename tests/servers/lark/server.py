@@ -17,7 +17,7 @@ from tests.servers.lark.state import Answer, Call, Chat, Posted, Refused, fresh
 ALL_SCOPES = (
     "im:message:send_as_bot", "im:message:update", "im:message.p2p_msg:readonly", "im:message.group_at_msg:readonly",
     "im:chat:readonly", "im:chat.members:read", "contact:user.base:readonly", "contact:user.email:readonly",
-    "contact:user.employee:readonly",
+    "contact:user.employee:readonly", "im:message:recall",
 )  # fmt: skip
 _A_SECOND = 5
 _RENEWED_BELOW = 1800
@@ -232,6 +232,8 @@ def _scripted(request: web.Request, answer: Answer) -> web.Response:
         assert request.transport is not None
         request.transport.abort()
         return web.Response(status=500)
+    if answer.code == -1:
+        return web.Response(status=answer.status, text="<html>not here</html>")
     headers = {"x-ogw-ratelimit-reset": str(answer.wait)} if answer.wait is not None else {}
     return web.json_response(
         {"code": answer.code or 99991400, "msg": "scripted"}, status=answer.status, headers=headers

@@ -18,7 +18,10 @@ class Refused(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A scripted answer in place of the real one: a status, a code, a wait; status 0 closes the connection."""
+    """A scripted answer in place of the real one: a status, a code (-1: a page without one), a wait.
+
+    Status 0 closes the connection.
+    """
 
     status: int = 200
     code: int = 0
@@ -41,6 +44,8 @@ class Chat:
     members: set[str]
     p2p: bool = False
     external: bool = False
+    managed: bool = False
+    """Whether the bot is its owner or manager."""
     name: str = ""
 
 

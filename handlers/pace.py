@@ -1,19 +1,16 @@
-"""How often a message is changed: at most once a second, and its last state always arrives."""
+"""How often a message is changed: not more often than its platform takes, and its last state always arrives."""
 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-INTERVAL = 1.1
-"""Slack takes about one message a second in a conversation, and some fifty changes a minute."""
-
 Send = Callable[[], Awaitable[None]]
 
 
 class Pacer:
-    """States of messages on their way: of those that come within the interval only the newest is sent."""
+    """States of messages on their way: of those that come within `interval` seconds only the newest is sent."""
 
-    def __init__(self, interval: float = INTERVAL) -> None:
+    def __init__(self, interval: float) -> None:
         self._interval = interval
         self._last: dict[str, float] = {}
         self._waiting: dict[str, Send] = {}

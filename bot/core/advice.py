@@ -59,11 +59,12 @@ def _advice_for(
 ) -> Iterable[tuple[str, Advice]]:
     service = step.partition(".")[0]
     values = _values(service, circumstances, catalogue)
+    caution = _caution(code, service, circumstances)
     for entry in catalogue.advice["codes"].get(code, ()):
         if _fits(entry.get("when", {}), service, circumstances):
             piece, words = catalogue.advice["pieces"][entry["piece"]], catalogue.texts["pieces"][entry["piece"]]
-            actions = _caution(code, service, circumstances)
-            actions += [filled for action in words["actions"] if (filled := fill(action, values)) is not None]
+            told = [filled for action in words["actions"] if (filled := fill(action, values)) is not None]
+            actions, caution = caution + told, []  # once, with the likeliest piece
             links = _links(piece.get("topics", ()), circumstances, catalogue)
             if actions:
                 yield (

@@ -224,7 +224,9 @@ def _evidence(step: StepResult, finding: Finding, reader: Reader) -> list[Block]
     rows = [(reader.word("evidence.target"), step.target or "")] if step.target else []
     rows += [(reader.word(f"evidence.{key}"), _shown(evidence[key])) for key in _EVIDENCE_ROWS if key in evidence]
     blocks: list[Block] = [Fields(tuple(rows))] if rows else []
-    if words := evidence.get("server") or evidence.get("verify_text"):
+    if text := evidence.get("verify_text"):
+        blocks.append(Untrusted(reader.word("openssl_words"), str(text)))
+    if words := evidence.get("server"):
         blocks.append(Untrusted(reader.word("server_words"), str(words)))
     if finding.code == "login.unrecognised" or (finding.code.startswith("login.") and evidence.get("alternatives")):
         others = [

@@ -183,7 +183,9 @@ def ask_servers(
         errors.get("account", ""),
     )
     form = Form("servers", (*inputs, account), told.word("button.check_now"))
-    return said(told, "talk.ask_servers", form, *([] if errors else [_situations(told)]))
+    return said(
+        told, "talk.form_again" if errors else "talk.ask_servers", form, *([] if errors else [_situations(told)])
+    )
 
 
 def _situations(told: Reader) -> Buttons:

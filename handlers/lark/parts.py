@@ -27,7 +27,8 @@ def plain(text: str, length: int = 4000) -> Part:
 
 def words(text: str, *, size: str = "normal", color: str = "default") -> Part:
     """A paragraph. `size` is normal, heading or notation; `color` one of Lark's names."""
-    return {"tag": "div", "text": plain(text) | {"text_size": size, "text_color": color}}
+    style = {"text_size": size} if size != "normal" else {}
+    return {"tag": "div", "text": plain(text) | style | ({"text_color": color} if color != "default" else {})}
 
 
 def title(text: str) -> Part:
@@ -53,7 +54,7 @@ def side_by_side(elements: Iterable[Part]) -> Part:
 def links(found: Sequence[tuple[str, str]]) -> Part:
     """Links of our own: (title, address). The only markdown of a card."""
     lines = [f"[{escaped(name)}]({_address(url)})" for name, url in found]
-    return {"tag": "markdown", "content": " · ".join(lines), "text_size": "normal"}
+    return {"tag": "markdown", "content": " · ".join(lines)}
 
 
 def escaped(text: str) -> str:

@@ -12,7 +12,7 @@ from bot.core.bundle import bundle
 from bot.core.case import case_from_json, read_case_id
 from bot.store.store import Store
 
-_PACKAGES = ("aiohttp", "cryptography", "dnspython", "aioimaplib", "slack-bolt", "slack-sdk")
+_PACKAGES = ("aiohttp", "cryptography", "dnspython", "aioimaplib", "slack-bolt", "slack-sdk", "lark-oapi")
 
 
 class Export:

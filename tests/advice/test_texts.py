@@ -61,7 +61,7 @@ def test_every_code_has_words_and_advice():
 
 
 def test_no_text_is_empty_or_knows_another_placeholder():
-    for lang, (path, text) in ((lang, item) for lang in LANGS for item in strings(TEXTS[lang])):
+    for lang, (path, text) in [(name, item) for name in LANGS for item in strings(TEXTS[name])]:
         assert isinstance(text, str), (lang, path)
         assert text.strip(), (lang, path)
         if path[0] in ("findings", "pieces"):

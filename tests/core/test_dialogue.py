@@ -207,7 +207,7 @@ def test_a_form_keeps_what_was_typed_and_names_the_field():
 
 def test_typed_servers_are_checked():
     case, _ = talk(NEW, "example.co.jp")
-    case, effects = talk(case, Submitted("servers", {"imap": "mail.example.co.jp", "smtp": "mail.example.co.jp:587"}))
+    _, effects = talk(case, Submitted("servers", {"imap": "mail.example.co.jp", "smtp": "mail.example.co.jp:587"}))
     assert effects[-1].request.endpoints == {"imap": endpoint("mail.example.co.jp", 993), "smtp": endpoint("mail.example.co.jp", 587)}
     assert isinstance(effects[0], StopCheck)
 

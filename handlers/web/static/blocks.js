@@ -105,7 +105,7 @@ function advice(block, page) {
     "section",
     { class: "advice" },
     make("h4", {}, block.title),
-    make("p", { class: "who" }, page.words.who.replace("{who}", block.who)),
+    block.who ? make("p", { class: "who" }, page.words.who.replace("{who}", block.who)) : null,
     make("ol", {}, ...block.actions.map((action) => make("li", {}, prose(action, page)))),
     links.length ? make("ul", { class: "links" }, ...links) : null,
   );

@@ -19,13 +19,21 @@ except SettingsError as error:
     sys.exit(f"refused: {error}")
 print(s.network.nameservers, s.network.timeouts.connect, s.network.ca_file, s.store.url)
 """
-QUICK = SHOW.replace("from bot.settings import SettingsError", "SettingsError = ()") + "assert 'pydantic' not in sys.modules\n"
+QUICK = (
+    SHOW.replace("from bot.settings import SettingsError", "SettingsError = ()")
+    + "assert 'pydantic' not in sys.modules\n"
+)
 
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess:
     settings = {f"MIGCHECK_{name}": value for name, value in environment.items()}
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 

@@ -99,8 +99,15 @@ def test_every_link_is_https_and_has_a_language():
 
 
 def circumstances(scenario, lang, password):
-    provider = {"id": "x", "kind": "saas", "password": password, "names": dict.fromkeys(LANGS, "X"), "access": {}} if password else None
-    where = {service: endpoint(f"{service}.example.jp", port) for service, port in (("imap", 993), ("smtp", 465), ("pop", 995))}
+    provider = (
+        {"id": "x", "kind": "saas", "password": password, "names": dict.fromkeys(LANGS, "X"), "access": {}}
+        if password
+        else None
+    )
+    where = {
+        service: endpoint(f"{service}.example.jp", port)
+        for service, port in (("imap", 993), ("smtp", 465), ("pop", 995))
+    }
     return Circumstances(scenario, lang, provider, "example.jp", "taro@example.jp", where)
 
 
@@ -138,18 +145,44 @@ def test_words_stay_readable_where_nothing_is_known():
 def test_the_article_is_all_there():
     """The advice of Lark's help article, by the piece that holds it."""
     pieces = TEXTS["ja"]["pieces"]
-    for piece in ("check_password", "enable_imap", "create_app_password", "check_server_and_port", "compare_mail_program", "contact_support"):
+    for piece in (
+        "check_password",
+        "enable_imap",
+        "create_app_password",
+        "check_server_and_port",
+        "compare_mail_program",
+        "contact_support",
+    ):
         assert piece in pieces
     every = "\n".join(text for _, text in strings(pieces))
-    for words in ("{openssl}", "{telnet}", "Outlook", "Foxmail", "login.com\\impersonation@email.com", "二段階認証", "アプリケーション固有パスワード", "カスタマーサポート"):
+    for words in (
+        "{openssl}",
+        "{telnet}",
+        "Outlook",
+        "Foxmail",
+        "login.com\\impersonation@email.com",
+        "二段階認証",
+        "アプリケーション固有パスワード",
+        "カスタマーサポート",
+    ):
         assert words in every, words
-    assert "-verify_hostname" in STRUCTURE["commands"]["openssl"], "without it, s_client takes a certificate for any name"
+    assert "-verify_hostname" in STRUCTURE["commands"]["openssl"], (
+        "without it, s_client takes a certificate for any name"
+    )
 
 
 def test_nobody_is_advised_to_weaken_security():
     for lang in LANGS:
         every = "\n".join(text for _, text in strings(TEXTS[lang]["pieces"])).lower()
-        for words in ("二段階認証をオフ", "二段階認証を無効", "disable two-step", "turn off two-step", "关闭两步验证", "安全なデフォルトを無効", "ignore the certificate"):
+        for words in (
+            "二段階認証をオフ",
+            "二段階認証を無効",
+            "disable two-step",
+            "turn off two-step",
+            "关闭两步验证",
+            "安全なデフォルトを無効",
+            "ignore the certificate",
+        ):
             assert words not in every, words
 
 

@@ -55,7 +55,9 @@ def posted(effects, kind):
 
 
 def a_report(case, *steps, cause=None, failing=None, verdict="pass"):
-    return Report(case.id, case.domain, None, "manual", verdict, failing, cause, steps, (), {}, None, "2026-11-24T00:00:00Z", 1.0)
+    return Report(
+        case.id, case.domain, None, "manual", verdict, failing, cause, steps, (), {}, None, "2026-11-24T00:00:00Z", 1.0
+    )
 
 
 def finished(case, *steps, **words):
@@ -110,7 +112,16 @@ def test_without_secrets_the_bot_says_how_to_allow_them():
     assert "secrets.entry" in posted(effects, "ask").text
 
 
-@pytest.mark.parametrize("text", ["password: hunter2", "pass:hunter2", "パスワード: hunter2", "密码：hunter2", "パスワードは: hunter2 です".replace("は", "")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password: hunter2",
+        "pass:hunter2",
+        "パスワード: hunter2",
+        "密码：hunter2",
+        "パスワードは: hunter2 です".replace("は", ""),
+    ],
+)
 def test_a_labelled_secret_is_never_used_or_kept(text):
     case, effects = talk(NEW, f"example.co.jp {text}")
     assert case.domain == "example.co.jp"
@@ -208,7 +219,10 @@ def test_a_form_keeps_what_was_typed_and_names_the_field():
 def test_typed_servers_are_checked():
     case, _ = talk(NEW, "example.co.jp")
     _, effects = talk(case, Submitted("servers", {"imap": "mail.example.co.jp", "smtp": "mail.example.co.jp:587"}))
-    assert effects[-1].request.endpoints == {"imap": endpoint("mail.example.co.jp", 993), "smtp": endpoint("mail.example.co.jp", 587)}
+    assert effects[-1].request.endpoints == {
+        "imap": endpoint("mail.example.co.jp", 993),
+        "smtp": endpoint("mail.example.co.jp", 587),
+    }
     assert isinstance(effects[0], StopCheck)
 
 
@@ -239,5 +253,7 @@ def test_every_message_in_every_language():
 
 
 def test_an_offer_belongs_to_the_case_alone():
-    case, effects = talk(replace(NEW, account="taro@example.co.jp", domain="example.co.jp", phase="reported"), Pressed("secret"))
+    _, effects = talk(
+        replace(NEW, account="taro@example.co.jp", domain="example.co.jp", phase="reported"), Pressed("secret")
+    )
     assert effects == (OfferSecret("offer:1"),)

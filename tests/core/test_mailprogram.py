@@ -79,7 +79,9 @@ def test_a_signed_profile_is_read_from_its_readable_part():
 
 
 def test_what_goes_without_encryption_says_so():
-    found = read_program("Incoming server (POP): pop.example.com\nPort: 110\nEncryption: None\nOutgoing server: mail.example.com:25")
+    found = read_program(
+        "Incoming server (POP): pop.example.com\nPort: 110\nEncryption: None\nOutgoing server: mail.example.com:25"
+    )
     assert found is not None
     assert found.servers == {"pop": Setting("pop.example.com", 110, "none"), "smtp": Setting("mail.example.com", 25)}
 

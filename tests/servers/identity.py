@@ -178,7 +178,12 @@ class IdentityServer:
             "tid": tenant,
             "exp": int(time.time()) + 3600,
         }
-        own = {"aud": APP, "sub": "practice", "preferred_username": person.name, **(roles if person.roles_in == "id_token" else {})}
+        own = {
+            "aud": APP,
+            "sub": "practice",
+            "preferred_username": person.name,
+            **(roles if person.roles_in == "id_token" else {}),
+        }
         access = {"aud": "https://graph.microsoft.com", **(roles if person.roles_in == "access_token" else {})}
         self.tokens = [
             signed({**common, **own, **person.claims}),

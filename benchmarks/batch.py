@@ -1,4 +1,4 @@
-"""Many checks in one process: `python -m benchmarks batch`.
+"""Many checks in one process: `python -m benchmarks batch`. Of several runs the best counts: a busy machine only adds.
 
 CPU and memory are the kernel's figures for the one process (`wait4`); the servers run in another one. The bare client
 does the handshakes alone, without discovery, judging, reports or a store.
@@ -7,7 +7,6 @@ does the handshakes alone, without discovery, judging, reports or a store.
 import contextlib
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -122,7 +121,6 @@ def measure() -> list[Row]:
 
 
 def rows_of_cpu(runs: Mapping[int, Sequence[tuple[Run, Run]]]) -> list[Row]:
-    """The least of several runs each: what else the machine does only adds."""
     rows, each = [], {}
     for count, pairs in runs.items():
         bare, own = (min(run.cpu for run in kind) / count * 1000 for kind in zip(*pairs, strict=True))
@@ -143,9 +141,9 @@ def rows_of_memory(runs: Mapping[int, Sequence[tuple[Run, Run]]]) -> list[Row]:
 
 
 def rows_of_dead(living: Sequence[Run], some_dead: Sequence[Run]) -> list[Row]:
-    last, took = (statistics.median(getattr(run, what) for run in living) for what in ("last", "took"))
-    later = statistics.median(run.last for run in some_dead) / last
-    longer = (statistics.median(run.took for run in some_dead) - took) / CONNECT
+    last, took = min(run.last for run in living), min(run.took for run in living)
+    later = min(run.last for run in some_dead) / last
+    longer = (min(run.took for run in some_dead) - took) / CONNECT
     name, note = f"last living domain, {DEAD} % dead hosts / none", f"{FEW:,} domains in {took:.1f} s without dead ones"
     whole = f"whole batch longer by, in connect time-outs, {DEAD} % dead hosts"
     return [

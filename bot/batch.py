@@ -29,7 +29,7 @@ IN_FLIGHT = 48
 """Checks at work at once: with more, every one of them only becomes slower."""
 _LINGERING = 0.75
 """Seconds after which a check is thought to wait for a server, and another one is begun beside it."""
-_LATE = 0.02
+_LATE = 0.25
 """Seconds by which a timer that comes later says that it is this machine that cannot keep up, not a server."""
 _MOST = 320
 """Checks under way at once, those that wait included: each may hold two connections."""

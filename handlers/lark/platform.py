@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -160,6 +161,8 @@ def problem_of(lark: LarkSettings) -> str | None:
             "lark.encrypt_key is missing (MIGCHECK_LARK__ENCRYPT_KEY): without it forged events could not be told;"
             " set one in the developer console, or use lark.mode: websocket"
         )
+    if lark.mode == "websocket" and find_spec("lark_oapi") is None:
+        return "lark.mode: websocket needs the package lark-oapi, which is not installed: run make setup"
     return None
 
 

@@ -23,6 +23,7 @@ from bot.core.secret import Secret
 from bot.engine.check import Check, Network
 from bot.engine.run import run
 from bot.network import wisdom_in
+from tests.leaks import find_leaks
 from tests.servers.certs import Authority
 from tests.servers.world import World, _may_bind
 
@@ -130,6 +131,10 @@ def _check_services(steps: list[Mapping[str, Any]]) -> None:
         assert all(step["status"] == "skipped" and step["skipped_because"] for step in own[failed + 1 :])
 
 
+_TELLING = 8
+"""Characters from which a secret is no ordinary word, so that finding it in a report means a leak."""
+
+
 async def run_check(
     network: Network,
     request: Request,
@@ -146,6 +151,8 @@ async def run_check(
     report = await run(check)
     if kept is not None:
         kept.wipe()
+    if secret is not None and len(secret) >= _TELLING:
+        assert find_leaks(repr((report, progress)), secret) == []
     return Seen(report, validated(report), progress)
 
 

@@ -161,7 +161,7 @@ async def test_command_line_with_a_secret() -> None:
     async with make_world(settings={"MIGCHECK_DISCOVERY__ISPDB_URL": ""}) as world:
         await furnish(world)
         good = await world.bot("check", DOMAIN, "--account", ACCOUNT, "--json", secret=SECRET)
-        bad = await world.bot("check", DOMAIN, "--account", ACCOUNT, "--lang", "en", secret="wrong")
+        bad = await world.bot("check", DOMAIN, "--account", ACCOUNT, "--lang", "en", secret="not-this-one-77")
     assert (good.status, good.report["verdict"], good.report["attempts"]) == (0, "pass", {"imap": 1, "smtp": 1})
     check_report(good.report)
     assert bad.status == 1

@@ -234,6 +234,8 @@ class Closed:
 
     async def __aenter__(self) -> Self:
         self._socket = socket.socket()
+        # A world of before may have talked on this address and port a moment ago (TIME_WAIT).
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.bind((self.host, self.port))
         self.port = self._socket.getsockname()[1]
         return self

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.leaks import find_leaks
 from tests.servers.certs import Authority, Identity
 from tests.servers.chains import Crafted, Site, craft
 from tests.servers.dns import DnsFault, DnsServer
@@ -187,7 +188,18 @@ class World:
             process.kill()
             await process.wait()
             raise
-        return Finished(process.returncode or 0, out.decode(), err.decode())
+        done = Finished(process.returncode or 0, out.decode(), err.decode())
+        if secret is not None:
+            self._demand_no_leak(done, secret)
+        return done
+
+    def _demand_no_leak(self, done: Finished, secret: str) -> None:
+        """Every run with a secret is looked through: what it printed and every file of its store."""
+        stored = b"".join(path.read_bytes() for path in self.folder.glob("store.db*"))
+        for text in (done.out, done.err, stored.decode(errors="replace")):
+            leaks = find_leaks(text, secret)
+            if leaks:
+                raise AssertionError(f"the secret stands in what the run left behind, as {', '.join(leaks)}")
 
 
 def _claim_block() -> tuple[str, socket.socket]:

@@ -1,7 +1,6 @@
 """Messages as plain text for a terminal: the same blocks as everywhere, with marks that need no colour."""
 
 import sys
-from collections.abc import Callable
 from typing import TextIO
 
 from bot.core.message import (
@@ -114,6 +113,3 @@ class Progress:
             self._clear()
             self._stream.write(f"{MARKS['running']} {names}"[:120])
             self._stream.flush()
-
-
-Printer = Callable[[str], None]

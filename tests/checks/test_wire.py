@@ -199,8 +199,9 @@ async def _talk(data: bytes, service: str) -> None:
         ours.setblocking(False)
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
+        stream, timeouts = Stream(ours), SimpleNamespace(reply=2.0)
         line: Any = SimpleNamespace(
-            stream=Stream(ours), memory={}, prelude=None, net=SimpleNamespace(timeouts=SimpleNamespace(reply=2.0))
+            stream=stream, opened=stream, memory={}, prelude=None, net=SimpleNamespace(timeouts=timeouts)
         )
         try:
             for probe in PROBES[service]:

@@ -28,8 +28,7 @@ _COUNT_TIME = 8.0
 
 async def read_mailbox(line: Line) -> MailboxFacts:
     """INBOX read-only, and all folders with their counts and sizes as far as the server tells them in time."""
-    assert line.stream is not None
-    reader = _Reader(line.stream, line.net.timeouts.reply)
+    reader = _Reader(line.opened, line.net.timeouts.reply)
     words: tuple[str, ...] = line.memory["capabilities"]
     opened, found = await reader.run({"ID": (_ID,), "EXAMINE": ("INBOX",), "LIST": ('""', '"*"')})
     folders = _folders(found.lines) if found.result == "OK" else []

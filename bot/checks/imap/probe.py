@@ -45,7 +45,7 @@ async def replies(stream: Stream, tag: str, timeout: float) -> AsyncIterator[wir
 
 async def command(line: Line, tag: str, text: str) -> tuple[wire.Tagged, list[wire.Untagged]]:
     """Send a command and collect its replies; a continuation request is not expected."""
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     await stream.write(f"{tag} {text}\r\n".encode(), timeout)
     return await _collect(stream, tag, timeout)
 
@@ -60,13 +60,8 @@ async def _collect(stream: Stream, tag: str, timeout: float) -> tuple[wire.Tagge
     raise Malformed("no tagged reply")
 
 
-def _stream(line: Line) -> Stream:
-    assert line.stream is not None
-    return line.stream
-
-
 async def greet(line: Line) -> Greeting:
-    greeting = await _greeting(_stream(line), line.net.timeouts.reply)
+    greeting = await _greeting(line.opened, line.net.timeouts.reply)
     line.memory |= {"capabilities": greeting.capabilities, "preauth": greeting.preauth}
     line.prelude = _prelude
     return greeting
@@ -170,7 +165,7 @@ def _remember(line: Line, reply: wire.Tagged) -> None:
 
 async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
     """AUTHENTICATE (RFC 9051, 6.2.2), with the initial response where SASL-IR is offered (RFC 4959)."""
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     tag, dialogue = _next_tag(line), sasl.exchange(mechanism, account, secret, stream)
     first = dialogue.initial(_ROOM if "SASL-IR" in line.memory["capabilities"] else 0)
     start = f"{tag} AUTHENTICATE {mechanism}".encode()
@@ -208,7 +203,7 @@ async def _outcome(
 
 async def _login_command(line: Line, account: str, secret: Secret) -> tuple[wire.Tagged, str]:
     """LOGIN (RFC 9051, 6.2.3) with quoted strings where they can hold the words, literals otherwise."""
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     tag = _next_tag(line)
     assert isinstance(stream, VerifiedStream)
     words: tuple[str, ...] = line.memory["capabilities"]

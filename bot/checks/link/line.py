@@ -81,6 +81,12 @@ class Line:
             self._tasks[name] = asyncio.create_task(make())
         return self._tasks[name]
 
+    @property
+    def opened(self) -> Stream:
+        """The stream, for steps that are taken only once there is one."""
+        assert self.stream is not None
+        return self.stream
+
     async def resolve(self) -> DnsFacts:
         return await self._once("dns", lambda: self.net.questions.addresses(self.endpoint.host))
 

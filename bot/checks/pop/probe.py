@@ -33,19 +33,14 @@ async def _status(stream: Stream, timeout: float) -> wire.Reply:
 
 
 async def command(line: Line, text: bytes) -> wire.Reply:
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     await stream.write(text + b"\r\n", timeout)
     return await _status(stream, timeout)
 
 
-def _stream(line: Line) -> Stream:
-    assert line.stream is not None
-    return line.stream
-
-
 async def greet(line: Line) -> Greeting:
     line.prelude = _prelude
-    first = await _stream(line).read_line(line.net.timeouts.reply)
+    first = await line.opened.read_line(line.net.timeouts.reply)
     line.memory["timestamp"] = wire.timestamp(first)
     service = service_of(first)
     name = "pop" if service == "pop3" else service
@@ -58,7 +53,7 @@ async def _ask_capabilities(line: Line) -> tuple[str, ...] | None:
         return None
     lines: list[bytes] = []
     while len(lines) < _MAX_LINES:
-        lines.append(await _stream(line).read_line(line.net.timeouts.reply))
+        lines.append(await line.opened.read_line(line.net.timeouts.reply))
         if lines[-1].rstrip() == b".":
             return wire.capabilities(lines)
     raise Malformed(f"a list of more than {_MAX_LINES} lines")
@@ -106,7 +101,7 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     if "USER" in words:
         return await _user_and_pass(line, account, secret, offered)
     if "APOP" in words:
-        digest = sasl.apop_digest(line.memory["timestamp"], secret, _stream(line))
+        digest = sasl.apop_digest(line.memory["timestamp"], secret, line.opened)
         return _reply(await command(line, f"APOP {account} {digest}".encode()), "APOP", offered)
     return LoginReply(False, refused[-1] if refused else "", said, 0, offered, refused_mechanism=True)
 
@@ -120,7 +115,7 @@ def _mechanism_refused(answer: wire.Reply) -> bool:
 
 
 async def _user_and_pass(line: Line, account: str, secret: Secret, offered: tuple[str, ...]) -> LoginReply:
-    stream = _stream(line)
+    stream = line.opened
     assert isinstance(stream, VerifiedStream)
     user, password = sasl.plain_words(account, secret, stream)
     answer = await command(line, b"USER " + user.encode())
@@ -133,7 +128,7 @@ async def _user_and_pass(line: Line, account: str, secret: Secret, offered: tupl
 
 async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> wire.Reply:
     """AUTH (RFC 5034); the initial response goes with the command where it fits into a line of 255 octets."""
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     dialogue = sasl.exchange(mechanism, account, secret, stream)
     start = f"AUTH {mechanism}".encode()
     first = dialogue.initial(_COMMAND_LIMIT - len(start) - 3)

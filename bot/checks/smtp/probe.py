@@ -36,19 +36,14 @@ async def _reply_from(stream: Stream, first: bytes, timeout: float) -> wire.Repl
 
 
 async def command(line: Line, text: str) -> wire.Reply:
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     await stream.write(text.encode() + b"\r\n", timeout)
     return await read_reply(stream, timeout)
 
 
-def _stream(line: Line) -> Stream:
-    assert line.stream is not None
-    return line.stream
-
-
 async def greet(line: Line) -> Greeting:
     line.prelude = _prelude
-    return await _greeting(_stream(line), line.net.timeouts.reply)
+    return await _greeting(line.opened, line.net.timeouts.reply)
 
 
 async def _greeting(stream: Stream, timeout: float) -> Greeting:
@@ -67,7 +62,7 @@ def _name(stream: Stream) -> str:
 
 
 async def _hello(line: Line) -> wire.Reply:
-    return await command(line, f"EHLO {_name(_stream(line))}")
+    return await command(line, f"EHLO {_name(line.opened)}")
 
 
 async def start_tls(line: Line) -> TlsFacts | StartTlsReply:
@@ -94,7 +89,7 @@ async def capabilities(line: Line) -> Capabilities:
     """EHLO; HELO where the server knows no EHLO, and then there is no AUTH either."""
     hello = await _hello(line)
     if hello.code in (500, 502, 504):
-        answer = await command(line, f"HELO {_name(_stream(line))}")
+        answer = await command(line, f"HELO {_name(line.opened)}")
         line.memory["words"] = ()
         return Capabilities((), (), refusal="" if answer.positive else answer.text)
     words = wire.ehlo_words(hello) if hello.positive else ()
@@ -125,7 +120,7 @@ def _mechanism_refused(answer: wire.Reply) -> bool:
 
 async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret) -> tuple[wire.Reply, str]:
     """AUTH with an initial response where it fits (RFC 4954, 4). The text holds the challenges that say something."""
-    dialogue = sasl.exchange(mechanism, account, secret, _stream(line))
+    dialogue = sasl.exchange(mechanism, account, secret, line.opened)
     start = f"AUTH {mechanism}"
     first = dialogue.initial(_COMMAND_LIMIT - len(start) - 3)
     answer = await command(line, start if first is None else f"{start} {first.decode() or '='}")
@@ -146,7 +141,7 @@ async def submission(line: Line, address: str) -> SubmissionFacts:
 
     Some hosts accept the log-in and refuse here. The three are sent together where PIPELINING allows it (RFC 2920).
     """
-    stream, timeout = _stream(line), line.net.timeouts.reply
+    stream, timeout = line.opened, line.net.timeouts.reply
     commands = (f"MAIL FROM:<{address}>", f"RCPT TO:<{address}>", "RSET")
     if "PIPELINING" in line.memory["words"]:
         await stream.write("".join(f"{text}\r\n" for text in commands).encode(), timeout)

@@ -2,33 +2,41 @@
 
 import asyncio
 import functools
+import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import structlog
+from aiohttp import web
 
+from bot import __version__
 from bot.core.model import Lang
 from bot.core.wisdom import Wisdom
 from bot.faults import own_fault
 from bot.logs import set_up_logging
 from bot.network import open_network, wisdom_in
+from bot.queue.job import Queue
+from bot.queue.local import LocalQueue
 from bot.settings import Settings, load_settings
+from bot.store.nodes import Node, Nodes, StoreClock
+from bot.store.place import read_place, same_database
 from bot.store.rows import StoreError
 from bot.store.store import Store, open_store
 from bot.store.vault import Vault
 from handlers.conversation import Conversation
-from handlers.port import Port
+from handlers.port import Port, Surface
 from handlers.web.chat import Chat
 from handlers.web.export import Export
 from handlers.web.feed import Feed
 from handlers.web.front import Front
 from handlers.web.guard import own_hosts
-from handlers.web.health import Health
+from handlers.web.health import Health, clock_check, disk_check
+from handlers.web.metrics import Metrics, measured
 from handlers.web.port import NAME as WEB
 from handlers.web.port import WebPort
 from handlers.web.report_page import ReportPage
@@ -41,11 +49,15 @@ if TYPE_CHECKING:
     from handlers.lark.platform import LarkPlatform
     from handlers.slack.platform import SlackPlatform
 
-GRACE = 5.0
-"""Seconds that checks under way may take when the bot is stopped."""
 _UPKEEP_EVERY = 3600.0
 _WIPE_EVERY = 15.0
+_HASTE = 5.0
+"""Seconds that whatever is under way may take at most where no other node waits for this one to end."""
+_SEEN_TO_END = 2.0
+"""Seconds between "not ready" and the port's closing: a balancer needs them to send nobody here any more."""
+_LOOK_FOR_NEWS = 2.0
 _CANNOT_START = 2
+Role = Literal["all", "web", "worker"]
 _log = structlog.get_logger(__name__)
 
 
@@ -70,33 +82,51 @@ class Bot:
     vault: Vault
     origin: str
     chat: bool
+    ending: Callable[[], Awaitable[None]]
+    """To be awaited before the bot is stopped, where other nodes are to take over."""
 
 
-def run_command(role: str) -> int:
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every part of a node is made from."""
+
+    settings: Settings
+    role: Role
+    node: str
+    store: Store
+    queue: Queue
+    mind: Mind
+    clock: StoreClock
+
+    @property
+    def grace(self) -> float:
+        grace = self.settings.shutdown.grace
+        return grace if self.queue.lasting else min(grace, _HASTE)
+
+
+def run_command(role: Role) -> int:
     """`run`: serve until SIGINT or SIGTERM. The exit status is 2 where the bot cannot start."""
-    if role != "all":
-        print(f"run: --role {role} needs several nodes (queue.url), which this version does not have", file=sys.stderr)
-        return _CANNOT_START
     settings = load_settings()
     set_up_logging(settings.log)
-    return asyncio.run(serve(settings))
+    return asyncio.run(serve(settings, role))
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, role: Role = "all") -> int:
     """Run the bot until it is told to stop."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with open_bot(settings) as bot:
-            what = "chat page" if bot.chat else "pages"
+        async with open_bot(settings, role) as bot:
+            what = "worker" if role == "worker" else "chat page" if bot.chat else "pages"
             print(
                 f"migcheck: {what} at {settings.web.public_url or bot.origin}/ (stop with Ctrl+C)",
                 file=sys.stderr,
                 flush=True,
             )
             await stop.wait()
+            await bot.ending()
     except (StartError, StoreError, ListenError) as error:
         print(f"run: {error}", file=sys.stderr)
         return _CANNOT_START
@@ -104,52 +134,142 @@ async def serve(settings: Settings) -> int:
 
 
 @asynccontextmanager
-async def open_bot(settings: Settings, clock: Callable[[], float] = time.time) -> AsyncIterator[Bot]:
+async def open_bot(
+    settings: Settings, role: Role = "all", clock: Callable[[], float] = time.time
+) -> AsyncIterator[Bot]:
     """Everything started, in an order in which each part finds what it needs; stopped the other way round.
 
     Raises StartError, StoreError or ListenError.
     """
-    chat = chat_enabled(settings)
+    chat = role != "worker" and chat_enabled(settings)
     async with AsyncExitStack() as stack:
         listener = stack.enter_context(bind(*settings.web.address))
         settings = _with_port(settings, listener.getsockname()[1])
-        store = await stack.enter_async_context(open_store(settings.store.url))
+        house = await _house(stack, settings, role, StoreClock(clock))
         network = stack.enter_context(open_network(settings))
-        mind, vault, feed = Mind(), Vault(settings.secrets.ttl), Feed()
-        ports: dict[str, Port] = {WEB: WebPort(store, feed, clock)} if chat else {}
-        platforms = await _platforms(stack, settings, store, mind, clock)
+        vault, feed = Vault(settings.secrets.ttl), Feed()
+        platforms = await _platforms(stack, house) if role != "worker" else []
+        ports: dict[str, Port] = {WEB: WebPort(house.store, feed, house.clock)} if chat else {}
         ports |= {platform.port.name: platform.port for platform in platforms}
-        conversation = Conversation(store, vault, mind, network, ports, settings, clock)
-        stack.push_async_callback(conversation.stop, GRACE)
+        conversation = Conversation(
+            house.store,
+            vault,
+            house.queue,
+            house.mind,
+            network,
+            ports,
+            settings,
+            house.clock,
+            house.node,
+            _elsewhere(settings) if role == "worker" else {},
+        )
+        stack.push_async_callback(conversation.stop, house.grace)
         await conversation.start()
-        health = Health({"store": store.ping} | {platform.port.name: platform.ready for platform in platforms})
-        browsers = sessions(settings)
-        routes = [*health.routes(), *SecretPage(store, conversation, mind, clock).routes()]
-        routes += [*ReportPage(store, mind, browsers).routes(), *Export(store).routes()]
-        if chat:
-            routes += [
-                *Front(mind, browsers, settings.web.suggestions).routes(),
-                *Stream(store, feed, browsers).routes(),
-            ]
-            routes += Chat(store, conversation, mind, browsers).routes()
+        health = Health(_parts(house, platforms))
+        routes = [*health.routes(), *(Metrics(house.queue.depth).routes() if settings.web.metrics else ())]
+        if role != "worker":
+            routes += _pages(house, conversation, feed, chat=chat)
         for platform in platforms:
             platform.listen(conversation)
             routes += platform.routes()
-        app = make_app(own_hosts(settings), mind, routes)
+        app = make_app(own_hosts(settings), house.mind, routes)
+        app.middlewares.insert(0, measured)
         await stack.enter_async_context(serving(app, listener))
         for platform in platforms:
             await stack.enter_async_context(platform.running())
         stack.callback(feed.close)
         stack.callback(health.stop)
-        await stack.enter_async_context(_repeating(_WIPE_EVERY, lambda: _wipe(vault, clock)))
-        await stack.enter_async_context(_repeating(_UPKEEP_EVERY, lambda: _expire(store, settings, clock)))
-        yield Bot(conversation, store, vault, f"http://{settings.web.listen}", chat)
+        await _repeat_upkeep(stack, house, conversation, vault)
+        ending = functools.partial(_end, house.queue, health)
+        yield Bot(conversation, house.store, vault, f"http://{settings.web.listen}", chat, ending)
 
 
-async def _platforms(
-    stack: AsyncExitStack, settings: Settings, store: Store, mind: Mind, clock: Callable[[], float]
-) -> "list[SlackPlatform | LarkPlatform]":
+async def _house(stack: AsyncExitStack, settings: Settings, role: Role, clock: StoreClock) -> House:
+    """Store and queue, open. Raises StartError or StoreError."""
+    node = secrets.token_hex(4)
+    if settings.queue.url is None:
+        if role != "all":
+            raise StartError(
+                f"--role {role} needs queue.url (MIGCHECK_QUEUE__URL=postgresql://…): nodes share their work"
+            )
+        store = await stack.enter_async_context(open_store(settings.store.url))
+        return House(settings, role, node, store, LocalQueue(clock), Mind(), clock)
+    from bot.node import Presence  # noqa: PLC0415 - procrastinate is for several nodes alone
+    from bot.queue.shared import SharedQueue  # noqa: PLC0415
+
+    if read_place(settings.store.url).path is not None:
+        raise StartError("queue.url needs a store that nodes share: store.url must be PostgreSQL too")
+    store = await stack.enter_async_context(open_store(settings.store.url))
+    together = same_database(settings.store.url, settings.queue.url)
+    queue = SharedQueue(settings.queue.url, node, role, transactional=together, grace=settings.shutdown.grace)
+    await queue.open()
+    presence = Presence(Nodes.beside(store), queue, clock, Node(node, role, __version__, 0.0))
+    await presence.beat()
+    stack.push_async_callback(presence.leave)
+    await stack.enter_async_context(_repeating(presence.every, presence.beat))
+    return House(settings, role, node, store, queue, Mind(), clock)
+
+
+def _parts(
+    house: House, platforms: "Sequence[SlackPlatform | LarkPlatform]"
+) -> dict[str, Callable[[], Awaitable[object]]]:
+    """What readiness depends on."""
+    parts: dict[str, Callable[[], Awaitable[object]]] = {"store": house.store.ping, "queue": house.queue.ready}
+    if house.store.place.path is not None:
+        parts["disk"] = disk_check(house.store.place.path.parent)
+    parts["clock"] = clock_check(Nodes.beside(house.store).now, time.time)
+    return parts | {platform.port.name: platform.ready for platform in platforms}
+
+
+def _pages(house: House, conversation: Conversation, feed: Feed, *, chat: bool) -> list[web.RouteDef]:
+    store, mind, browsers = house.store, house.mind, sessions(house.settings)
+    routes = [*SecretPage(store, conversation, mind, house.clock).routes()]
+    routes += [*ReportPage(store, mind, browsers).routes(), *Export(store).routes()]
+    if chat:
+        look_every = _LOOK_FOR_NEWS if house.queue.lasting else None
+        routes += Front(mind, browsers, house.settings.web.suggestions).routes()
+        routes += Stream(store, feed, browsers, look_every).routes()
+        routes += Chat(store, conversation, mind, browsers).routes()
+    return routes
+
+
+async def _repeat_upkeep(stack: AsyncExitStack, house: House, conversation: Conversation, vault: Vault) -> None:
+    acts: list[tuple[float, Callable[[], Awaitable[object]]]] = [
+        (_WIPE_EVERY, lambda: _wipe(vault, house.clock)),
+        (_UPKEEP_EVERY, lambda: _expire(house.store, house.settings, house.clock)),
+    ]
+    if house.queue.lasting:
+        from bot.node import SWEEP_EVERY, sweep  # noqa: PLC0415
+
+        acts.append((SWEEP_EVERY, lambda: sweep(conversation, Nodes.beside(house.store), house.clock)))
+    for every, act in acts:
+        await stack.enter_async_context(_repeating(every, act))
+
+
+async def _end(queue: Queue, health: Health) -> None:
+    """Say "not ready" and take no new work, while requests that still come are answered."""
+    if queue.lasting:
+        health.stop()
+        await asyncio.gather(queue.pause(), asyncio.sleep(_SEEN_TO_END))
+
+
+def _elsewhere(settings: Settings) -> dict[str, Surface]:
+    """The platforms that web nodes serve, for a worker that must know what may be told there."""
+    found: dict[str, Surface] = {WEB: WebPort} if chat_enabled(settings) else {}
+    if settings.slack.enabled:
+        from handlers.slack.chat import SlackPort  # noqa: PLC0415
+
+        found[SlackPort.name] = SlackPort
+    if settings.lark.enabled:
+        from handlers.lark.chat import LarkPort  # noqa: PLC0415
+
+        found[LarkPort.name] = LarkPort
+    return found
+
+
+async def _platforms(stack: AsyncExitStack, house: House) -> "list[SlackPlatform | LarkPlatform]":
     """The chat platforms that are switched on; their libraries are imported for them alone. Raises StartError."""
+    settings, store, mind, clock = house.settings, house.store, house.mind, house.clock
     platforms: list[SlackPlatform | LarkPlatform] = []
     if settings.slack.enabled:
         from handlers.slack.platform import SlackError, open_slack  # noqa: PLC0415

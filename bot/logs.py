@@ -4,17 +4,25 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import structlog
 
 from bot.core.secret import mask_assignments
+from bot.core.visible import visible
 from bot.settings import LogSettings
 
 OWN = ("bot", "handlers")
 """Loggers that follow `log.level`. Some libraries print whole payloads below WARNING, tokens and passwords included."""
-_PATHS = re.compile(r"(/s/)[\w~-]+")
-_KEYS = re.compile(r"([?&]k=)[\w~-]+")
+_PATHS = re.compile(r"(/(?:s|m365)/)[\w~-]+")
+_KEYS = re.compile(r"([?&](?:k|code|state|token|ticket)=)[^&\s\"']+")
+_USERS = re.compile(r"(://[^/\s:@]*:)[^/\s]*(?=@)")
+
+
+def of_case(case: str) -> AbstractContextManager[None]:
+    """Every line that is logged within, also by tasks that are begun within, carries this case's id."""
+    return structlog.contextvars.bound_contextvars(case=case)
 
 
 def set_up_logging(settings: LogSettings) -> None:
@@ -28,7 +36,7 @@ def set_up_logging(settings: LogSettings) -> None:
         mask_event,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
@@ -44,6 +52,7 @@ def set_up_logging(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)  # otherwise they are lines of another form
     for name in OWN:
         logging.getLogger(name).setLevel(settings.level)
 
@@ -54,15 +63,21 @@ def quiet(record: logging.LogRecord) -> bool:
 
 
 def mask(text: str) -> str:
-    """A text without what opens a secret page or a report, and without what stands behind a password's label."""
-    return mask_assignments(_KEYS.sub(r"\1***", _PATHS.sub(r"\1***", text)))
+    """A text without what opens a page or a database and what stands behind a password's label, every sign visible."""
+    for pattern in (_PATHS, _KEYS, _USERS):
+        text = pattern.sub(r"\1***", text)
+    return "\n".join(visible(line) for line in mask_assignments(text).split("\n"))
 
 
 def mask_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Structlog's processor that masks every value of an event, at any depth."""
+    """Structlog's processor that masks every value of an event, at any depth; none can look like a line of its own."""
     for key, value in event.items():
         if not key.startswith("_"):
             event[key] = _masked(value)
+    if isinstance(event.get("event"), str):
+        event["event"] = event["event"].replace("\n", "\\n")
+    if isinstance(event.get("exception"), str):
+        event["exception"] = event["exception"].replace("\n", "\n    ")
     return event
 
 

@@ -66,12 +66,46 @@ class StoreSettings(_Part):
     retention_days: int = Field(30, ge=1)
 
 
+def _queue_url(text: str | None) -> str | None:
+    if not text:
+        return None
+    try:
+        parts = urlsplit(text)
+        named = parts.scheme in ("postgresql", "postgres") and (parts.port is None or parts.port > 0)
+    except ValueError:
+        named = False
+    if not named:
+        raise ValueError("not PostgreSQL; an example: postgresql://bot@db.example.net/migcheck")
+    return text
+
+
+class QueueSettings(_Part):
+    """`url` may hold a password; `shown` is for people."""
+
+    url: Annotated[str | None, AfterValidator(_queue_url)] = Field(None, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The place without user, password and parameters."""
+        if self.url is None:
+            return "in this process"
+        parts = urlsplit(self.url)
+        where = parts.hostname or "the local socket"
+        port = f":{parts.port}" if parts.port else ""
+        return f"PostgreSQL at {where}{port}, database {parts.path.strip('/') or '(default)'}"
+
+
+class ShutdownSettings(_Part):
+    grace: float = Field(30.0, ge=0, le=3600)
+
+
 class WebSettings(_Part):
     listen: str = "127.0.0.1:8080"
     public_url: str | None = None
     chat: bool | None = None
     chat_token: SecretStr | None = None
     suggestions: tuple[str, ...] = ()
+    metrics: bool = False
 
     @property
     def address(self) -> tuple[str, int]:
@@ -179,6 +213,8 @@ class Settings(BaseSettings):
     network: NetworkSettings = NetworkSettings()
     discovery: DiscoverySettings = DiscoverySettings()
     store: StoreSettings = StoreSettings()
+    queue: QueueSettings = QueueSettings()
+    shutdown: ShutdownSettings = ShutdownSettings()
     web: WebSettings = WebSettings()
     secrets: SecretSettings = SecretSettings()
     slack: SlackSettings = SlackSettings()
@@ -203,16 +239,27 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings' signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (
             init_settings,
-            env_settings,
+            _PlainSource(settings_cls),
             _FileSource(settings_cls),
             YamlConfigSettingsSource(settings_cls, ROOT / "app.yaml"),
         )
+
+
+def _names_a_file(key: str) -> bool:
+    return key.startswith("migcheck_") and key.endswith("_file") and not key.endswith("network__ca_file")
+
+
+class _PlainSource(EnvSettingsSource):
+    """MIGCHECK_...: the value itself. What names a file is the next source's."""
+
+    def _load_env_vars(self):  # type: ignore[no-untyped-def]  # noqa: ANN202 - pydantic-settings' signature
+        return {key: value for key, value in super()._load_env_vars().items() if not _names_a_file(key.lower())}
 
 
 class _FileSource(EnvSettingsSource):
@@ -222,7 +269,7 @@ class _FileSource(EnvSettingsSource):
         found = {}
         for name, path in os.environ.items():
             key = name.lower()
-            if key.startswith("migcheck_") and key.endswith("_file") and not key.endswith("network__ca_file"):
+            if _names_a_file(key):
                 try:
                     found[key.removesuffix("_file")] = Path(path).read_text(encoding="utf-8").strip()
                 except OSError as error:

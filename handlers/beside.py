@@ -1,4 +1,4 @@
-"""What the conversation does beside messages and runs: meeting people, limits, watching, showing reports to others."""
+"""What the conversation does beside messages and runs: meeting people, limits, showing reports to others."""
 
 from collections.abc import Awaitable, Callable
 from typing import Protocol
@@ -6,18 +6,16 @@ from typing import Protocol
 from bot.core import asides
 from bot.core.abilities import Abilities, Mind
 from bot.core.access import Access, is_admin
-from bot.core.case import Case, case_from_json
-from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck, Watch, WatchEnded
-from bot.core.limits import read_span
+from bot.core.case import Case
+from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck
 from bot.engine.check import Network
 from bot.settings import Settings
 from bot.store.store import Store
 from bot.store.uses import Uses
 from handlers.calm import Calm
-from handlers.delivery import Due
 from handlers.gate import Gate
-from handlers.port import Port
-from handlers.watches import Span, Watches
+from handlers.jobs import Due
+from handlers.port import Port, Surface
 
 
 class Handle(Protocol):
@@ -27,7 +25,7 @@ class Handle(Protocol):
 
 
 class Beside:
-    """`done` marks an effect as carried out; `handle` takes events back into the conversation."""
+    """`handle` takes events back into the conversation."""
 
     def __init__(  # noqa: PLR0917 - one of each part
         self,
@@ -37,27 +35,24 @@ class Beside:
         settings: Settings,
         clock: Callable[[], float],
         handle: Handle,
-        done: Callable[[Due], Awaitable[None]],
         calm: Calm,
     ) -> None:
         self._store, self._mind, self._settings, self._clock = store, mind, settings, clock
-        self._handle, self._done, self._calm = handle, done, calm
+        self._handle, self._calm = handle, calm
         self._network = network
         self._gate = Gate(Uses.beside(store), settings)
-        span = Span(read_span(settings.watch.every), read_span(settings.watch.for_))
-        self._watches = Watches(network, mind, span, clock, self._watch_ended)
 
-    def abilities(self, port: Port | None) -> Abilities:
+    def abilities(self, surface: Surface | None) -> Abilities:
         """What can be done for a case."""
-        open_to_all = port is None or port.open_to_all
+        open_to_all = surface is not None and surface.open_to_all
         access = None if open_to_all else Access(tuple(self._settings.access.domains))
         secrets = self._settings.secret_entry != "off"  # noqa: S105 - how, not what
-        share = port is not None and port.channels
+        share = surface is not None and surface.channels
         return Abilities(secrets, access, watch=True, sign_in=self._network.signs_in, share=share)
 
-    def admin(self, case: Case, port: Port | None) -> bool:
+    def admin(self, case: Case, surface: Surface | None) -> bool:
         """Whether the case's person may everything, as the settings say now."""
-        if port is None or port.open_to_all:
+        if surface is not None and surface.open_to_all:
             return case.admin
         return is_admin(self._settings.access.admins, case.person)
 
@@ -76,14 +71,6 @@ class Beside:
             await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
 
-    def watch(self, task: Due, watch: Watch, case: Case) -> None:
-        self._watches.begin(task, watch, case)
-
-    async def stop_watch(self, task: Due) -> None:
-        if (ended := self._watches.stop(task.case)) is not None:
-            await self._done(ended)
-        await self._done(task)
-
     async def meet(self, port: Port, case: Case, task: Due, meet: Meet) -> None:
         """Ask the platform who the person is, then go on with what they said."""
         who = await port.introduce(case)
@@ -100,14 +87,3 @@ class Beside:
             message = asides.shown_to_others(case, kept.report, wisdom, account=share.account)
             problem = await port.share(case, share.channel, message)
         await self._handle(f"shared:{task.id}", case.id, Shared(problem))
-
-    async def close(self) -> None:
-        await self._watches.close()
-
-    async def _watch_ended(self, task: Due, recovered: bool) -> None:
-        await self._handle(f"watched:{task.id}", task.case, WatchEnded(recovered))
-        await self._done(task)
-
-    async def case(self, name: str) -> Case | None:
-        row = await self._store.case(name)
-        return case_from_json(row.state) if row is not None else None

@@ -1,85 +1,85 @@
-"""Messages on their way to a platform: in order within a case, and of several states of one message only the newest."""
+"""What a case has to show: in order, and of several states of one message only the newest, not too often."""
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Iterable, Sequence
 
 import structlog
 
-from bot.core.codec import from_json
-from bot.core.events import Amend, Effect
+from bot.core.case import Case
+from bot.core.events import Amend, OfferSecret
 from bot.faults import own_fault
-from bot.store.rows import EffectRow
+from bot.queue.job import Job
+from bot.store.store import Store
+from handlers.effects import Effects
+from handlers.jobs import ELSEWHERE, Due, due, overtaken
 
 _TRIES = 4
 _FIRST_PAUSE = 0.25
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
-    """An effect of the outbox that is to be carried out."""
+class Delivery:
+    """Runs for one case at a time, on whichever node; what is open is in the store."""
 
-    id: int
-    case: str
-    effect: Effect
-    created: float
+    def __init__(self, store: Store, effects: Effects) -> None:
+        self._store, self._effects = store, effects
+        self._news: dict[str, asyncio.Event] = {}
 
+    def look(self, case: str) -> None:
+        """There is more to show: a delivery that pauses looks at once."""
+        if (news := self._news.get(case)) is not None:
+            news.set()
 
-def due(row: EffectRow) -> Due:
-    return Due(row.id, row.case_id, from_json(row.effect), row.created)
+    async def deliver(self, job: Job) -> None:
+        """Show what is open until nothing is. A state of a message that comes too soon waits, the rest goes ahead."""
+        news = self._news[job.case] = asyncio.Event()
+        settled: set[int] = set()
+        try:
+            while dues := await self._open(job.case, settled):
+                news.clear()
+                pause = await self._round(await self._effects.case(job.case), dues, settled)
+                if pause > 0:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await news.wait()
+        finally:
+            self._news.pop(job.case, None)
 
+    async def _open(self, case: str, settled: set[int]) -> list[Due]:
+        dues = [due(row) for row in await self._store.open_effects(case) if row.id not in settled]
+        return [one for one in dues if not isinstance(one.effect, ELSEWHERE)]
 
-class Lane:
-    """One case's messages. Its task lives only while something waits.
+    async def _round(self, case: Case | None, dues: Sequence[Due], settled: set[int]) -> float:
+        """Carry out what may be carried out now; the seconds until something more may be."""
+        old = list(overtaken(dues))
+        await self._done(old)
+        pauses = [0.0]
+        for one in dues:
+            if one in old:
+                continue
+            if case is not None and isinstance(one.effect, Amend):
+                pause = await self._effects.pause(case, one.effect)
+                if pause > 0:
+                    pauses.append(pause)
+                    continue
+            await self._try(case, one)
+            settled.add(one.id)
+            if not isinstance(one.effect, OfferSecret):  # it is open as long as the offer is
+                await self._done([one])
+        return max(pauses)
 
-    `show` carries one effect out; `shown` is told of it, and of those that a newer state of the same message overtook.
-    """
-
-    def __init__(self, show: Callable[[Due], Awaitable[None]], shown: Callable[[Due], Awaitable[None]]) -> None:
-        self._show, self._shown = show, shown
-        self._waiting: deque[Due] = deque()
-        self._task: asyncio.Task[None] | None = None
-
-    def add(self, due: Due) -> None:
-        self._waiting.append(due)
-        if self.idle:
-            self._task = asyncio.create_task(self._run())
-
-    @property
-    def idle(self) -> bool:
-        return self._task is None or self._task.done()
-
-    async def wait(self) -> None:
-        """Until nothing waits any more."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
-    async def stop(self) -> None:
-        """Leave what waits to the next start."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _run(self) -> None:
-        while self._waiting:
-            due = self._waiting.popleft()
-            if not self._overtaken(due):
-                await self._try(self._show, due)
-            await self._try(self._shown, due)
-
-    def _overtaken(self, due: Due) -> bool:
-        return isinstance(due.effect, Amend) and any(
-            isinstance(later.effect, Amend) and later.effect.key == due.effect.key for later in self._waiting
-        )
-
-    async def _try(self, act: Callable[[Due], Awaitable[None]], due: Due) -> None:
+    async def _try(self, case: Case | None, due: Due) -> None:
         """Act, with pauses between tries. What fails again and again is given up: the rest of the talk goes on."""
+        if case is None:
+            return None  # erased meanwhile
         for turn in range(_TRIES):
             try:
-                return await act(due)
+                return await self._effects.carry_out(case, due)
             except Exception as error:  # noqa: BLE001 - one message must not end the conversation
                 _log.error("a message could not be delivered", case=due.case, turn=turn, fault=own_fault(error))
             await asyncio.sleep(_FIRST_PAUSE * 2**turn)
         return None
+
+    async def _done(self, dues: Iterable[Due]) -> None:
+        await self._store.effects_done([one.id for one in dues], self._effects.now())

@@ -16,16 +16,23 @@ class Introduction:
     address: str | None = None
 
 
-class Port(Protocol):
-    """Delivers messages to one platform. Errors that may pass (429, 5xx, time-outs) are waited out inside."""
+class Surface(Protocol):
+    """What must be known of a platform to decide, also where other nodes serve it."""
 
     name: str
-    secret_forms: bool
-    """Whether the platform has a form of its own in which a secret may be typed (`secrets.entry: modal`)."""
     open_to_all: bool
     """Whether whoever reaches the bot here may check everything; otherwise `access.*` says who may what."""
     channels: bool
     """Whether there are places in which a report can be shown to others."""
+    update_every: float
+    """Seconds between two states of one message: not more often than the platform takes."""
+
+
+class Port(Surface, Protocol):
+    """Delivers messages to one platform. Errors that may pass (429, 5xx, time-outs) are waited out inside."""
+
+    secret_forms: bool
+    """Whether the platform has a form of its own in which a secret may be typed (`secrets.entry: modal`)."""
 
     async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:
         """Show a message in the case's place; the platform's id of it. The same key is shown once.

@@ -1,13 +1,17 @@
-"""Checks under way in this process: started, told step by step, stopped. What they come to goes back as events."""
+"""Checks under way in this process, told step by step. What they come to goes back as events."""
 
 import asyncio
+import contextlib
+import itertools
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
-from bot.core.case import Case
+from bot import metrics
+from bot.core.case import Case, case_from_json
 from bot.core.cloud import DeviceCode, SignIn
 from bot.core.dialogue import Mind
 from bot.core.events import CodeGiven, Event, Finished, Interrupted, StartCheck, StepDone
@@ -16,8 +20,14 @@ from bot.core.secret import Secret
 from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
 from bot.faults import own_fault
-from handlers.delivery import Due
+from bot.queue.job import Job
+from bot.store.rows import StoreError
+from bot.store.store import Store
+from bot.store.vault import Vault
+from handlers.jobs import Due, due, handle_in_vault, run_name
 
+_TELL_EVERY = 0.2
+"""Seconds between two tellings of steps: no platform shows more states than that."""
 _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
@@ -43,75 +53,65 @@ class Orders:
 
 
 class Runs:
-    """`tell` takes events, `keep` stores a report before anybody is told of it, `over` hears that a run has ended."""
+    """`tell` takes events, `keep` stores a report before anybody is told of it."""
 
     def __init__(  # noqa: PLR0917 - one of each part
         self,
+        store: Store,
+        vault: Vault,
         network: Network,
         mind: Mind,
         tell: Tell,
-        keep: Callable[[Orders, Report], Awaitable[None]],
-        over: Callable[[Due], Awaitable[None]],
         admission: Admission,
+        clock: Callable[[], float],
     ) -> None:
-        self._network, self._mind, self._tell, self._keep, self._over = network, mind, tell, keep, over
-        self._admission = admission
-        self._tasks: dict[tuple[str, int], tuple[Orders, asyncio.Task[None]]] = {}
+        self._store, self._vault, self._network, self._mind, self._tell = store, vault, network, mind, tell
+        self._admission, self._clock = admission, clock
 
-    def begin(self, orders: Orders) -> None:
-        """Start a run. Its secret is wiped at the end, whatever the end is."""
-        name = (orders.case.id, orders.start.run)
-        task = asyncio.create_task(self._go_through(orders))
-        self._tasks[name] = (orders, task)
-        task.add_done_callback(lambda done: self._ended(name, done))
+    async def check(self, job: Job) -> None:
+        """Run the check that an effect orders, unless it was stopped. Its secret is wiped, whatever the end is."""
+        row = await self._store.open_effect(job.effect)
+        ordered = due(row) if row is not None else None
+        if ordered is None or not isinstance(ordered.effect, StartCheck):
+            return
+        start = ordered.effect
+        secret = self._vault.take(handle_in_vault(start.handle), self._clock()) if start.handle else None
+        try:
+            case = await self._store.case(job.case)
+            if case is not None:
+                with metrics.under_way():
+                    await self._go_through(Orders(ordered, start, case_from_json(case.state), secret))
+        finally:
+            if secret is not None:
+                secret.wipe()
+        await self._store.effects_done([ordered.id], self._clock())
 
-    async def stop(self, case: str, number: int) -> None:
-        """Cancel a run; nothing of it is told any more."""
-        if (found := self._tasks.get((case, number))) is not None:
-            orders, task = found
-            task.cancel()
-            await self._over(orders.due)
-
-    async def close(self, grace: float) -> None:
-        """Let runs end within `grace` seconds, then cut them off; the next start says that they were interrupted."""
-        tasks = [task for _, task in self._tasks.values()]
-        if tasks:
-            _, left = await asyncio.wait(tasks, timeout=grace)
-            for task in left:
-                task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def _ended(self, name: tuple[str, int], task: asyncio.Task[None]) -> None:
-        self._tasks.pop(name, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("the end of a check could not be told", case=name[0], fault=own_fault(error))
+    async def interrupted(self, ordered: Due, start: StartCheck) -> None:
+        """A process has died over a run: say so."""
+        await self._tell(f"{run_name(ordered.case, start.run)}:end", ordered.case, (Interrupted(start.run),))
+        await self._store.effects_done([ordered.id], self._clock())
 
     async def _go_through(self, orders: Orders) -> None:
-        name = f"run:{orders.case.id}:{orders.start.run}"
+        name = run_name(orders.case.id, orders.start.run)
         end: Event = Interrupted(orders.start.run)
         try:
             if orders.secret is not None or orders.start.handle is None:  # otherwise the secret was lost on the way
                 secret = orders.secret is not None
                 if not await self._admission.admits(orders.case, orders.start, orders.due, secret=secret):
-                    raise NotAdmitted  # noqa: TRY301 - one end for both
+                    return
                 end = Finished(orders.start.run, await self._checked(orders, name))
         except NotAdmitted:
-            return await self._over(orders.due)
+            return
+        except StoreError:
+            raise  # nothing can be told now: the job is tried again
         except Exception as error:  # noqa: BLE001 - the bot's own fault: the person is told so, and that it is not the server's
             _log.error("a check failed", case=orders.case.id, fault=own_fault(error))
             end = Interrupted(orders.start.run, own_fault=True)
-        finally:
-            if orders.secret is not None:
-                orders.secret.wipe()
         await self._tell(f"{name}:end", orders.case.id, (end,))
-        return await self._over(orders.due)
 
     async def _checked(self, orders: Orders, name: str) -> Report:
-        steps: asyncio.Queue[StepResult | DeviceCode | None] = asyncio.Queue()
-        telling = asyncio.create_task(self._tell_steps(orders, name, steps))
+        news = _News()
+        telling = asyncio.create_task(self._tell_steps(orders, name, news))
         request = orders.start.request
         check = Check(
             orders.case.id,
@@ -120,36 +120,69 @@ class Runs:
             self._network,
             orders.secret,
             orders.case.admin,
-            on_step=steps.put_nowait,
-            sign_in=self._sign_in(orders, steps.put_nowait),
+            on_step=news.add,
+            sign_in=self._sign_in(orders, news.add_at_once),
             admit=lambda hosts: self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts),
         )
         try:
             report = await run(check)
-            steps.put_nowait(None)
-            await telling
         finally:
-            telling.cancel()
+            news.close()
             await asyncio.wait([telling])
-        await self._keep(orders, report)
+        await self._store.put_report(report, request.lang, self._clock())
+        metrics.checked(report)
         return report
 
     def _sign_in(self, orders: Orders, show: Callable[[DeviceCode], None]) -> SignIn | None:
         client_id = self._network.client_id if orders.start.sign_in else None
         return SignIn(client_id, show) if client_id and self._network.signs_in else None
 
-    async def _tell_steps(
-        self, orders: Orders, name: str, steps: asyncio.Queue[StepResult | DeviceCode | None]
-    ) -> None:
-        """Tell of steps as they finish; those that finished meanwhile are told together. None is the end."""
-        told, waiting = 0, [await steps.get()]
-        while waiting[-1] is not None:
-            while not steps.empty():
-                waiting.append(steps.get_nowait())
-            events = tuple(_event(orders.start.run, step) for step in waiting if step is not None)
-            await self._tell(f"{name}:step:{told}", orders.case.id, events)
-            told += len(events)
-            waiting = waiting[-1:] if waiting[-1] is None else [await steps.get()]
+    async def _tell_steps(self, orders: Orders, name: str, news: "_News") -> None:
+        """Tell of steps as they finish, those of a moment together. The report tells of the last ones itself."""
+        turn = secrets.token_hex(4)  # a run that is taken up by another node tells its steps anew
+        for number in itertools.count():
+            if not (told := await news.gather()):
+                return
+            events = tuple(_event(orders.start.run, one) for one in told)
+            await self._tell(f"{name}:{turn}:{number}", orders.case.id, events)
+
+
+class _News:
+    """What has come up in a run and was not told yet."""
+
+    def __init__(self) -> None:
+        self._waiting: list[StepResult | DeviceCode] = []
+        self._some, self._hurry, self._over = asyncio.Event(), asyncio.Event(), False
+        self._earliest = 0.0
+
+    def add(self, one: StepResult | DeviceCode) -> None:
+        self._waiting.append(one)
+        self._some.set()
+
+    def add_at_once(self, one: DeviceCode) -> None:
+        """The person is waited for."""
+        self.add(one)
+        self._hurry.set()
+
+    def close(self) -> None:
+        """Nothing comes any more; steps that wait need not be told."""
+        self._waiting = [one for one in self._waiting if isinstance(one, DeviceCode)]
+        self._over = True
+        self._some.set()
+        self._hurry.set()
+
+    async def gather(self) -> list[StepResult | DeviceCode]:
+        """What has come up, not more often than it can be shown; nothing at the end."""
+        await self._some.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._earliest):
+                await self._hurry.wait()
+        gathered, self._waiting = self._waiting, []
+        if not self._over:
+            self._some.clear()
+            self._hurry.clear()
+        self._earliest = asyncio.get_running_loop().time() + _TELL_EVERY
+        return gathered
 
 
 def _event(run: int, told: StepResult | DeviceCode) -> StepDone | CodeGiven:

@@ -1,6 +1,7 @@
 """The database as SQLAlchemy reaches it, and its schema brought up to date."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import (
     DBAPIError,
+    DisconnectionError,
     IntegrityError,
     NoSuchModuleError,
     OperationalError,
@@ -24,13 +26,19 @@ from bot.store.place import BUSY_SECONDS, PRAGMAS, Place, in_words
 from bot.store.rows import StoreError
 
 READING = {"begin": "BEGIN"}
-"""Execution options of a transaction that only reads: it waits for no lock."""
+"""Execution options of a transaction that only reads: SQLite's waits for no lock."""
+ONE_QUESTION = {"isolation_level": "AUTOCOMMIT"}
+"""Execution options for single questions to PostgreSQL: no transaction is begun and ended for them."""
 BARE = {"begin": None}
 """Execution options for statements that SQLite refuses within a transaction."""
 _COUNTING = {"preserve_rowcount": True}
 """Execution options of everything: without, psycopg's count of an INSERT that met a conflict is lost."""
 
 
+_CONNECTIONS = 8
+"""Connections of a node to PostgreSQL, kept open: making one takes as long as a dozen questions."""
+_TRUSTED = 1.0
+"""Seconds for which a connection that is not used is taken to be there still."""
 READERS = 2
 """Connections that only read: with write-ahead logging they wait for no writer, and a person waits for them."""
 
@@ -56,14 +64,49 @@ def make_engine(place: Place, connections: int = 1) -> AsyncEngine:
     return engine
 
 
+def make_file_engine(place: Place) -> sa.Engine:
+    """SQLite without a thread of its own. No lock is waited for, since that would hold up the process."""
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(place.path)),
+        hide_parameters=True,
+        poolclass=sa.NullPool,
+        connect_args={"timeout": 0, "check_same_thread": False},
+        execution_options=_COUNTING | {"isolation_level": "AUTOCOMMIT"},
+    )
+    event.listen(engine, "connect", _on_connect)
+    return engine
+
+
 def _postgresql(place: Place) -> AsyncEngine:
     try:
         url = make_url(place.url).set(drivername="postgresql+psycopg")
-        return create_async_engine(url, hide_parameters=True, pool_pre_ping=True, execution_options=_COUNTING)
+        engine = create_async_engine(
+            url, hide_parameters=True, pool_size=_CONNECTIONS, max_overflow=0, execution_options=_COUNTING
+        )
     except (ImportError, NoSuchModuleError):
         raise StoreError("PostgreSQL needs a package that is not installed: psycopg") from None
     except (SQLAlchemyError, ValueError):
         raise StoreError("store.url cannot be read (an example: postgresql://user@host/migcheck)") from None
+    event.listen(engine.sync_engine, "checkin", _on_checkin)
+    event.listen(engine.sync_engine, "checkout", _on_checkout)
+    return engine
+
+
+def _on_checkin(_: Any, record: Any) -> None:
+    record.info["unused_since"] = time.monotonic()
+
+
+def _on_checkout(connection: Any, record: Any, _: Any) -> None:
+    """Ask whether a connection is still there where nothing was heard over it for a while."""
+    if time.monotonic() - record.info.get("unused_since", time.monotonic()) < _TRUSTED:
+        return
+    try:
+        cursor = connection.cursor()
+        cursor.execute("SELECT 1")
+        cursor.close()
+        connection.rollback()
+    except connection.dbapi.Error:
+        raise DisconnectionError from None
 
 
 def _on_connect(connection: Any, _: Any) -> None:

@@ -54,6 +54,17 @@ def read_place(url: str, root: Path = ROOT) -> Place:
     raise StoreError(f"store.url is neither SQLite with a file nor PostgreSQL ({_EXAMPLE})")
 
 
+def same_database(one: str, other: str) -> bool:
+    """Whether two URLs of PostgreSQL lead to the same database: what is done in both can be done together."""
+    places = [urlsplit(url) for url in (one, other)]
+    hosts, ports, names = (
+        {(p.hostname or "").lower() for p in places},
+        {p.port or 5432 for p in places},
+        {p.path.strip("/") for p in places},
+    )
+    return len(hosts) == len(ports) == len(names) == 1 and places[0].query == places[1].query
+
+
 def prepare(path: Path) -> None:
     """Make the folder and the file, readable by nobody else, and switch to write-ahead logging. Raises StoreError."""
     try:

@@ -11,36 +11,46 @@ from bot.core.report import report_from_json, report_to_json
 from bot.store.rows import KeptReport, dump
 
 PUT_REPORT = """
-INSERT INTO reports (case_id, lang, report, notes, key_hash, created)
-VALUES (:case_id, :lang, :report, :notes, :key_hash, :created)
+INSERT INTO reports (case_id, lang, report, notes, created)
+VALUES (:case_id, :lang, :report, :notes, :created)
 ON CONFLICT (case_id) DO UPDATE SET
-    lang = excluded.lang, report = excluded.report, notes = excluded.notes, created = excluded.created,
-    key_hash = COALESCE(excluded.key_hash, reports.key_hash)
+    lang = excluded.lang, report = excluded.report, notes = excluded.notes, created = excluded.created
 """
-"""A case's next report (recheck) takes the earlier one's place; without a new key the link given before stays good."""
+"""A case's next report (recheck) takes the earlier one's place; links that were given before open it as well."""
 
 EXPIRE_REPORTS = "DELETE FROM reports WHERE created < :limit AND case_id NOT IN (SELECT id FROM cases)"
 """Reports of the terminal's checks, which belong to no case, by their age."""
 DAY = 86_400.0
+_STARTED, _TRANSCRIPT = "started", "transcript"
 
 
-def report_row(report: Report, lang: Lang, now: float, key: str | None = None) -> dict[str, Any]:
-    """The values of PUT_REPORT. `key` opens the report's page; only its hash is kept."""
+def report_row(report: Report, lang: Lang, now: float) -> dict[str, Any]:
+    """The values of PUT_REPORT."""
     return {
         "case_id": report.case,
         "lang": lang,
         "report": dump(report_to_json(report)),
-        "notes": dump({step.id: dict(step.notes) for step in report.steps if step.notes}),
-        "key_hash": None if key is None else hash_of(key),
+        "notes": dump(_notes(report)),
         "created": now,
+    }
+
+
+def _notes(report: Report) -> dict[str, Any]:
+    """What is kept besides the report's schema: notes by the steps' ids, which have a dot, and two things more."""
+    return {
+        **{step.id: dict(step.notes) for step in report.steps if step.notes},
+        _STARTED: {step.id: step.started for step in report.steps if step.started is not None},
+        _TRANSCRIPT: {service: list(lines) for service, lines in report.transcript.items()},
     }
 
 
 def kept_report(row: Mapping[str, Any]) -> KeptReport:
     """The report of a row, with the notes back at their steps. Raises ValueError where it is of another schema."""
     report, notes = report_from_json(json.loads(row["report"])), json.loads(row["notes"])
-    steps = tuple(replace(step, notes=notes.get(step.id, {})) for step in report.steps)
-    return KeptReport(replace(report, steps=steps), row["lang"], row["created"])
+    started = notes.get(_STARTED, {})
+    steps = tuple(replace(step, notes=notes.get(step.id, {}), started=started.get(step.id)) for step in report.steps)
+    transcript = {service: tuple(lines) for service, lines in notes.get(_TRANSCRIPT, {}).items()}
+    return KeptReport(replace(report, steps=steps, transcript=transcript), row["lang"], row["created"])
 
 
 def hash_of(token: str) -> str:

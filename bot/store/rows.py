@@ -16,6 +16,10 @@ class StaleCase(Exception):  # noqa: N818 - no fault: somebody was faster
     """The case was changed since it was loaded (or its new id is taken): load it and decide again."""
 
 
+class OfferClosed(Exception):  # noqa: N818 - no fault: the link was used, or is too old
+    """The offer cannot be spent: it was spent, killed or has expired, or there never was one."""
+
+
 @dataclass(frozen=True, slots=True)
 class CaseRow:
     """A case. `state` is the dialogue's own and is not looked into.

@@ -1,9 +1,9 @@
 """The store: small methods, each one transaction. Times are passed in, as POSIX seconds."""
 
 import asyncio
-import hmac
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,13 @@ from bot.store.database import Database, Row
 from bot.store.engine import READERS, faults_in_words, make_engine, migrate
 from bot.store.place import ROOT, prepare, read_place
 from bot.store.reports import PUT_REPORT, hash_of, kept_report, report_row
-from bot.store.rows import CaseRow, EffectRow, KeptReport, MessageRow, Offer, PersonRow, StaleCase
-from bot.store.tables import cases, events, messages, offers, outbox, people, reports
+from bot.store.rows import CaseRow, EffectRow, KeptReport, MessageRow, Offer, OfferClosed, PersonRow, StaleCase
+from bot.store.tables import cases, events, messages, offers, outbox, people, report_keys, reports
 from bot.store.upkeep import delete_expired, delete_person
+
+Enqueue = Callable[[Sequence[EffectRow], Any], Awaitable[None]]
+"""Puts jobs for effects into a queue, over the driver's connection of a transaction."""
+_EFFECT = (outbox.c.id, outbox.c.case_id, outbox.c.effect, outbox.c.created)
 
 
 @asynccontextmanager
@@ -47,20 +51,40 @@ class Store(Database):
 
     # Cases and what is to be done about them.
 
-    async def take(self, event_id: str, case: CaseRow, effects: Sequence[Mapping[str, Any]]) -> bool:
+    async def take(
+        self,
+        event_id: str,
+        case: CaseRow,
+        effects: Sequence[Mapping[str, Any]],
+        *,
+        spend: str | None = None,
+        withdraw: bool = False,
+        enqueue: Enqueue | None = None,
+    ) -> list[EffectRow] | None:
         """Store an event's outcome once: event id, case and effects together; `case.updated` is the event's time.
 
-        False, and nothing is written, where the event was seen before. Raises StaleCase where the case was changed
-        since it was loaded, or where a new case's id is taken; then the event counts as not seen.
+        `spend` is the token of an offer that the event uses up; `withdraw` ends every open offer of the case; `enqueue`
+        puts jobs for the effects into a queue, all within the same transaction. None, and nothing is written, where the
+        event was seen before. Raises StaleCase where the case was changed since it was loaded, or where a new case's id
+        is taken, and OfferClosed where the offer is not open (any more); then the event counts as not seen.
         """
         async with self._writing() as connection:
             if not await self._once(connection, event_id, case.updated):
-                return False
+                return None
             await self._write_case(connection, case)
-            if effects:
-                values = [{"case_id": case.id, "effect": effect, "created": case.updated} for effect in effects]
-                await connection.execute(sa.insert(outbox), values)
-        return True
+            if spend is not None:
+                await self._spend(connection, spend, case.updated)
+            if withdraw:
+                await connection.execute(_kill(case.id, case.updated))
+            rows = [EffectRow(0, case.id, effect, case.updated) for effect in effects]
+            if rows:
+                values = [{"case_id": row.case_id, "effect": row.effect, "created": row.created} for row in rows]
+                insert = sa.insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True)
+                ids = (await connection.execute(insert, values)).scalars().all()
+                rows = [replace(row, id=name) for row, name in zip(rows, ids, strict=True)]
+            if enqueue is not None:
+                await enqueue(rows, (await connection.get_raw_connection()).driver_connection)
+        return rows
 
     async def _once(self, connection: AsyncConnection, event_id: str, now: float) -> bool:
         seen = self._insert(events).values(id=event_id, at=now).on_conflict_do_nothing()
@@ -93,20 +117,28 @@ class Store(Database):
         )
         return [CaseRow(**row) for row in await self._rows(query)]
 
-    async def open_effects(self, case_id: str | None = None) -> list[EffectRow]:
-        """Effects that are not done, in the order in which they were decided: of one case, or all (after a crash)."""
-        query = (
-            sa.select(outbox.c.id, outbox.c.case_id, outbox.c.effect, outbox.c.created)
-            .where(outbox.c.done.is_(None))
-            .order_by(outbox.c.id)
-        )
+    async def open_effects(self, case_id: str | None = None, *, before: float | None = None) -> list[EffectRow]:
+        """Effects that are not done, in the order in which they were decided: of one case, or all (after a crash).
+
+        `before` leaves out those that were decided later.
+        """
+        query = sa.select(*_EFFECT).where(outbox.c.done.is_(None)).order_by(outbox.c.id)
         if case_id is not None:
             query = query.where(outbox.c.case_id == case_id)
+        if before is not None:
+            query = query.where(outbox.c.created < before)
         return [EffectRow(**row) for row in await self._rows(query)]
 
-    async def effect_done(self, effect_id: int, now: float) -> None:
+    async def open_effect(self, effect_id: int) -> EffectRow | None:
+        """One effect; None where it is done."""
+        row = await self._row(sa.select(*_EFFECT).where(outbox.c.id == effect_id, outbox.c.done.is_(None)))
+        return EffectRow(**row) if row else None
+
+    async def effects_done(self, ids: Sequence[int], now: float) -> None:
+        if not ids:
+            return
         async with self._writing() as connection:
-            await connection.execute(sa.update(outbox).where(outbox.c.id == effect_id).values(done=now))
+            await connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(done=now))
 
     # Conversations.
 
@@ -184,9 +216,9 @@ class Store(Database):
 
     # Reports.
 
-    async def put_report(self, report: Report, lang: Lang, now: float, key: str | None = None) -> None:
-        """Store a case's report in place of an earlier one. `key` opens its page; without one an earlier key stays."""
-        await self.put_report_rows([report_row(report, lang, now, key)])
+    async def put_report(self, report: Report, lang: Lang, now: float) -> None:
+        """Store a case's report in place of an earlier one, whose links open this one."""
+        await self.put_report_rows([report_row(report, lang, now)])
 
     async def put_report_rows(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Store what `bot.store.reports.report_row` made, all at once."""
@@ -197,17 +229,21 @@ class Store(Database):
         row = await self._row(sa.select(reports).where(reports.c.case_id == case_id))
         return kept_report(row) if row else None
 
-    async def report_for(self, case_id: str, key: str) -> KeptReport | None:
-        """The report for whoever holds the key of its link; None as well where case or key are wrong."""
-        row = await self._row(sa.select(reports).where(reports.c.case_id == case_id))
-        if row is None or row["key_hash"] is None or not hmac.compare_digest(row["key_hash"], hash_of(key)):
-            return None
-        return kept_report(row)
-
-    async def revoke_key(self, case_id: str) -> None:
-        """End the link to a report's page."""
+    async def add_report_key(self, case_id: str, key: str) -> None:
+        """Let a key open the page of a case's report; only its hash is kept. The report must be stored."""
         async with self._writing() as connection:
-            await connection.execute(sa.update(reports).where(reports.c.case_id == case_id).values(key_hash=None))
+            await connection.execute(sa.insert(report_keys).values(key_hash=hash_of(key), case_id=case_id))
+
+    async def report_for(self, case_id: str, key: str) -> KeptReport | None:
+        """The report for whoever holds a key to it; None as well where case or key are wrong."""
+        mine = (report_keys.c.key_hash == hash_of(key)) & (report_keys.c.case_id == reports.c.case_id)
+        row = await self._row(sa.select(reports).join(report_keys, mine).where(reports.c.case_id == case_id))
+        return kept_report(row) if row else None
+
+    async def revoke_keys(self, case_id: str) -> None:
+        """End every link to a report's page."""
+        async with self._writing() as connection:
+            await connection.execute(sa.delete(report_keys).where(report_keys.c.case_id == case_id))
 
     # Offers to type a secret.
 
@@ -222,21 +258,22 @@ class Store(Database):
         row = await self._row(sa.select(offers).where(offers.c.token_hash == hash_of(token)))
         return _offer(row) if row else None
 
-    async def spend_offer(self, token: str, now: float) -> Offer | None:
-        """Spend an offer: the first who asks gets it, everyone else None, as for an expired, killed or unknown one."""
-        mine = offers.c.token_hash == hash_of(token)
-        spend = sa.update(offers).where(mine, offers.c.spent.is_(None), offers.c.expires > now).values(spent=now)
-        async with self._writing() as connection:
-            if (await connection.execute(spend)).rowcount != 1:
-                return None
-            row = (await connection.execute(sa.select(offers).where(mine))).mappings().one()
-        return _offer(dict(row))
+    async def open_offer(self, case_id: str, now: float) -> Offer | None:
+        """The offer of a case that is open; there is one at most."""
+        mine = (offers.c.case_id == case_id) & offers.c.spent.is_(None) & (offers.c.expires > now)
+        row = await self._row(sa.select(offers).where(mine).order_by(offers.c.expires.desc()).limit(1))
+        return _offer(row) if row else None
+
+    async def _spend(self, connection: AsyncConnection, token: str, now: float) -> None:
+        """The first who asks gets it; everyone else OfferClosed, as for an expired, killed or unknown one."""
+        mine = (offers.c.token_hash == hash_of(token)) & offers.c.spent.is_(None) & (offers.c.expires > now)
+        if (await connection.execute(sa.update(offers).where(mine).values(spent=now))).rowcount != 1:
+            raise OfferClosed
 
     async def kill_offers(self, case_id: str, now: float) -> None:
         """End every open offer of a case."""
-        kill = sa.update(offers).where(offers.c.case_id == case_id, offers.c.spent.is_(None)).values(spent=now)
         async with self._writing() as connection:
-            await connection.execute(kill)
+            await connection.execute(_kill(case_id, now))
 
     # People.
 
@@ -282,6 +319,10 @@ class Store(Database):
             await self._once(connection, probe, now)
         async with self._writing() as connection:
             await connection.execute(sa.delete(events).where(events.c.id == probe))
+
+
+def _kill(case_id: str, now: float) -> sa.Update:
+    return sa.update(offers).where(offers.c.case_id == case_id, offers.c.spent.is_(None)).values(spent=now)
 
 
 def _offer(row: Row) -> Offer:

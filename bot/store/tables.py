@@ -98,9 +98,16 @@ reports = Table(
     Column("lang", Text, nullable=False),
     Column("report", Text, nullable=False),
     Column("notes", Text, nullable=False),
-    Column("key_hash", Text),
     Column("created", Double, nullable=False),
     Index("reports_by_age", "created"),
+)
+
+report_keys = Table(
+    "report_keys",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("case_id", Text, ForeignKey("reports.case_id", ondelete="CASCADE"), nullable=False),
+    Index("report_keys_of_case", "case_id"),
 )
 
 offers = Table(
@@ -171,4 +178,13 @@ audit = Table(
     Index("audit_by_age", "at"),
     Index("audit_of_person", "person", "at"),
     sqlite_autoincrement=True,
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("beat", Double, nullable=False),
 )

@@ -22,6 +22,10 @@ class Thread:
     created: float
 
 
+_OF_CASE = sa.select(threads).where(threads.c.case_id == sa.bindparam("case"))
+_AT = sa.select(threads).where(threads.c.channel == sa.bindparam("where"), threads.c.root == sa.bindparam("first"))
+
+
 class Threads(Database):
     """The table of threads. Every method raises StoreError where the database fails."""
 
@@ -32,8 +36,8 @@ class Threads(Database):
             "place": dict(thread.place), "created": thread.created,
         }  # fmt: skip
         async with self._writing() as connection:
-            put = self._insert(threads).values(values).on_conflict_do_nothing()
-            return bool((await connection.execute(put)).rowcount == 1)
+            put = self._insert(threads).on_conflict_do_nothing()
+            return bool((await connection.execute(put, values)).rowcount == 1)
 
     async def begin(self, case_id: str, channel: str, root: str, place: Mapping[str, Any] | None = None) -> None:
         """The first message of a case was shown; an earlier one stays the root. `place` is what stays of the place."""
@@ -45,10 +49,10 @@ class Threads(Database):
             await connection.execute(change.values(values))
 
     async def of_case(self, case_id: str) -> Thread | None:
-        row = await self._row(sa.select(threads).where(threads.c.case_id == case_id))
+        row = await self._row(_OF_CASE, {"case": case_id})
         return Thread(**row) if row else None
 
     async def at(self, channel: str, root: str) -> Thread | None:
         """The thread that begins with this message."""
-        row = await self._row(sa.select(threads).where(threads.c.channel == channel, threads.c.root == root))
+        row = await self._row(_AT, {"where": channel, "first": root})
         return Thread(**row) if row else None

@@ -1,46 +1,112 @@
 """What was done how often (for limits), and by whom (the audit trail). Neither ever holds a secret."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.limits import Limit, free_at, longest
 from bot.store.database import Database, Row
 from bot.store.tables import audit, uses
 
+HOST = "host"
+"""The kind of a server's uses: servers are what can be at rest."""
+_REST = "rest"
+_LOCK = 0x6D696763
+"""PostgreSQL locks by two numbers: this one says that the other is of a use."""
+_TIMES = sa.select(uses.c.at).where(
+    uses.c.kind == sa.bindparam("of"), uses.c.key == sa.bindparam("who"), uses.c.at > sa.bindparam("since")
+)
+_COUNT, _NOTE = sa.insert(uses), sa.insert(audit)
+
 
 class Uses(Database):
     """Counts uses and keeps the trail. Every method raises StoreError where the database fails."""
 
-    async def take(self, wanted: Sequence[tuple[str, str, Sequence[Limit]]], now: float) -> tuple[str, float] | None:
+    async def take(
+        self, wanted: Sequence[tuple[str, str, Sequence[Limit]]], now: float, line: Mapping[str, Any] | None = None
+    ) -> tuple[str, float] | None:
         """Count one use of each (kind, key) at once, or of none where a limit is reached: which kind, free from when.
 
-        The keys are kept as hashes: they are people, mail addresses and hosts.
+        A server that is at rest is never free before, whatever its limits; its kind is then `rest`. The keys are kept
+        as hashes: they are people, mail addresses and hosts. `line` goes into the audit trail with what is counted.
         """
         async with self._writing() as connection:
+            await self._one_at_a_time(connection, [_hash(kind, key) for kind, key, _ in wanted])
+            until = await _at_rest(connection, [key for kind, key, _ in wanted if kind == HOST], now)
+            if until is not None:
+                return _REST, until
             for kind, key, limits in wanted:
-                since = now - longest(limits)
-                mine = (uses.c.kind == kind) & (uses.c.key == _hash(kind, key)) & (uses.c.at > since)
-                times = (await connection.execute(sa.select(uses.c.at).where(mine))).scalars().all()
+                mine = {"of": kind, "who": _hash(kind, key), "since": now - longest(limits)}
+                times = (await connection.execute(_TIMES, mine)).scalars().all()
                 if (free := free_at(limits, times, now)) is not None:
                     return kind, free
             if wanted:
                 rows = [{"kind": kind, "key": _hash(kind, key), "at": now} for kind, key, _ in wanted]
-                await connection.execute(sa.insert(uses), rows)
+                await connection.execute(_COUNT, rows)
+            if line is not None:
+                await connection.execute(_NOTE, line)
         return None
+
+    async def _one_at_a_time(self, connection: AsyncConnection, keys: Collection[str]) -> None:
+        """Let nobody else count the same until the transaction ends: two would both see the last free place.
+
+        SQLite has one writer anyway. The order of the locks is everybody's, so that none waits for another in a circle.
+        """
+        if self.place.path is not None:
+            return
+        for number in sorted({int(key[:7], 16) for key in keys}):
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK, number)))
+
+    async def rest(self, hosts: Mapping[str, float]) -> None:
+        """Leave servers alone, each until its time. One that is at rest already rests until the later time."""
+        rows = [{"kind": _REST, "key": _hash(HOST, host), "at": until} for host, until in hosts.items()]
+        if rows:
+            async with self._writing() as connection:
+                await connection.execute(_COUNT, rows)
+
+    async def at_rest(self, hosts: Collection[str], now: float) -> float | None:
+        """Until when one of these servers is left alone, None where none is."""
+        row = await self._row(_resting(hosts, now)) if hosts else None
+        return row["until"] if row else None
 
     async def note(self, person: str, case_id: str, what: str, subject: Mapping[str, Any], now: float) -> None:
         """Add a line to the audit trail: who did what in which case, and about what."""
-        values = {"at": now, "person": person, "case_id": case_id, "what": what, "subject": dict(subject)}
         async with self._writing() as connection:
-            await connection.execute(sa.insert(audit).values(values))
+            await connection.execute(_NOTE, line_of(person, case_id, what, subject, now))
 
-    async def trail(self, since: float = 0.0, limit: int = 1000) -> Sequence[Row]:
-        """The audit trail, oldest first."""
-        query = sa.select(audit).where(audit.c.at >= since).order_by(audit.c.id).limit(limit)
-        return await self._rows(query)
+    async def trail(
+        self, since: float = 0.0, limit: int = 1000, *, person: str | None = None, after: int = 0
+    ) -> Sequence[Row]:
+        """The audit trail, oldest first, from the row behind the one with the id `after`.
+
+        `person` is our own name for somebody, or the platform's id of him, in whichever workspace.
+        """
+        query = sa.select(audit).where(audit.c.at >= since, audit.c.id > after)
+        if person is not None:
+            query = query.where(
+                sa.or_(audit.c.person == person, audit.c.person.endswith(f":{person}", autoescape=True))
+            )
+        return await self._rows(query.order_by(audit.c.id).limit(limit))
+
+
+def line_of(person: str, case_id: str, what: str, subject: Mapping[str, Any], now: float) -> Mapping[str, Any]:
+    """A line of the audit trail."""
+    return {"at": now, "person": person, "case_id": case_id, "what": what, "subject": dict(subject)}
+
+
+async def _at_rest(connection: AsyncConnection, hosts: Collection[str], now: float) -> float | None:
+    until: float | None = (await connection.execute(_resting(hosts, now))).scalar() if hosts else None
+    return until
+
+
+def _resting(hosts: Collection[str], now: float) -> sa.Select[Any]:
+    keys = [_hash(HOST, host) for host in hosts]
+    return sa.select(sa.func.max(uses.c.at).label("until")).where(
+        uses.c.kind == _REST, uses.c.key.in_(keys), uses.c.at > now
+    )
 
 
 def _hash(kind: str, key: str) -> str:

@@ -44,6 +44,11 @@ class Vault:
         """Wipe every secret of a case."""
         self._wipe([handle for handle, kept in self._kept.items() if kept.case == case])
 
+    def forget_one(self, handle: str) -> None:
+        """Wipe a secret that nobody will take."""
+        if handle in self._kept:
+            self._wipe([handle])
+
     def expire(self, now: float) -> None:
         """Wipe what has lived long enough."""
         self._wipe([handle for handle, kept in self._kept.items() if kept.until <= now])

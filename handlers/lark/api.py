@@ -5,7 +5,7 @@ Sources: open.larksuite.com, "tenant_access_token (custom apps)", "Rate limits",
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +46,9 @@ class _Later:
     seconds: float | None = None
 
 
+_Answer = Mapping[str, Any] | _Later | int
+
+
 @dataclass(frozen=True, slots=True)
 class _Token:
     text: str
@@ -73,10 +76,19 @@ class Api:
 
         For calls that can be made twice without harm; those that post carry a `uuid`.
         """
+        return await self._insist(lambda token: self._ask(method, path, body, query, token), path, patience)
+
+    async def upload(
+        self, path: str, fields: Mapping[str, str], name: str, content: bytes, *, patience: float = _PATIENCE
+    ) -> Mapping[str, Any]:
+        """Send bytes as the file `name` of a form (multipart/form-data). Answers and raises as `call`."""
+        return await self._insist(lambda token: self._send(path, fields, name, content, token), path, patience)
+
+    async def _insist(self, ask: Callable[[str], Awaitable[_Answer]], path: str, patience: float) -> Mapping[str, Any]:
         until, pause, renewed = time.monotonic() + patience, _FIRST_PAUSE, False
         while True:
             token = await self._fresh(until)
-            answer = await self._ask(method, path, body, query, token)
+            answer = await ask(token)
             if isinstance(answer, int):
                 if answer not in _BAD_TOKEN or renewed:
                     raise Refused(path.partition("?")[0], answer)
@@ -119,13 +131,20 @@ class Api:
 
     async def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None, query: Mapping[str, str], token: str | None
-    ) -> Mapping[str, Any] | _Later | int:
+    ) -> _Answer:
+        return await self._request(method, path, token, json=body, params=query)
+
+    async def _send(self, path: str, fields: Mapping[str, str], name: str, content: bytes, token: str) -> _Answer:
+        form = aiohttp.FormData(fields)
+        form.add_field(name, content, filename=f"{name}.png", content_type="image/png")
+        return await self._request("POST", path, token, data=form)
+
+    async def _request(self, method: str, path: str, token: str | None, **what: Any) -> _Answer:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
         try:
             async with self._session.request(
-                method, self._base + path, json=body, params=query, headers=headers, timeout=_ANSWER,
-                allow_redirects=False,
-            ) as response:  # fmt: skip
+                method, self._base + path, headers=headers, timeout=_ANSWER, allow_redirects=False, **what
+            ) as response:
                 data = await _json(response)
                 return _meaning(response, data)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -148,7 +167,7 @@ async def _json(response: aiohttp.ClientResponse) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _meaning(response: aiohttp.ClientResponse, data: Mapping[str, Any]) -> Mapping[str, Any] | _Later | int:
+def _meaning(response: aiohttp.ClientResponse, data: Mapping[str, Any]) -> _Answer:
     """An answer: its data, later, or the code of a refusal."""
     code = data.get("code")
     if response.status == _TOO_MANY or code in _RATES:

@@ -20,12 +20,9 @@ from handlers.lark.inbound import Where
 from handlers.lark.means import Means
 from handlers.lark.parts import Part
 from handlers.lark.view import Names, card_of, in_languages
-from handlers.pace import Pacer
 from handlers.port import Introduction
 
 NAME = "lark"
-UPDATE_EVERY = 0.25
-"""Seconds between changes of one message: Lark takes five a second."""
 _GONE = frozenset({230011, 230026, 230110, 231003})
 """Codes of a message that was recalled or deleted: there is nothing to change, and no thread to go on in."""
 _NO_THREADS = frozenset({230071, 230072})
@@ -50,16 +47,14 @@ class LarkPort:
     name = NAME
     open_to_all = False
     channels = True
+    update_every = 0.25
+    """Lark takes five changes of one message a second."""
 
     def __init__(self, means: Means, *, secret_forms: bool) -> None:
         self._api, self._threads, self._people, self._words = means.api, means.threads, means.people, means.words
         self._store, self._mind, self._clock = means.store, means.mind, means.clock
         self.secret_forms = secret_forms
         self._groups = Groups(means.api)
-        self._pacer = Pacer(UPDATE_EVERY)
-
-    async def close(self) -> None:
-        await self._pacer.close()
 
     # What the conversation asks for.
 
@@ -79,18 +74,13 @@ class LarkPort:
         return name
 
     async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:
-        """Change a message: not more often than Lark takes, and the last state always."""
+        """Change a message; one that is gone, or too old to be changed, stays as it is."""
         content = json.dumps(await self._card(case, key, message, await self._spot(case)), ensure_ascii=False)
-        running = message.data.get("progress") == "running"
-
-        async def send() -> None:
-            try:
-                await self._api.call("PATCH", f"/open-apis/im/v1/messages/{ref}", {"content": content})
-            except Refused as refused:
-                if refused.code not in _GONE and refused.code != _TOO_OLD:
-                    raise
-
-        await (self._pacer.send(ref, send) if running else self._pacer.last(ref, send))
+        try:
+            await self._api.call("PATCH", f"/open-apis/im/v1/messages/{ref}", {"content": content})
+        except Refused as refused:
+            if refused.code not in _GONE and refused.code != _TOO_OLD:
+                raise
 
     async def whisper(self, case: Case, message: Message) -> None:
         """The case's place is a direct chat: nobody else is there."""

@@ -55,6 +55,12 @@ class Desk:
             card = self.in_all_languages(key, lang)
             await self._send(where, card, reply_to, uuid or unique(f"{key}:{reply_to or where.person}"))
 
+    async def missed(self, where: Where, at: float) -> None:
+        """That the bot was away when somebody wrote or pressed something: within an hour Lark shows it once."""
+        lang = await self._people.lang(where)
+        cards = {one: self._card(self._words.of(one)["late"].format(time=_when(at)), one) for one in LANGS}
+        await self._send(where, in_languages(cards, lang), None, unique(f"late:{where.person}"))
+
     async def form(self, where: Where, reply_to: str | None, uuid: str | None = None) -> None:
         """The form that begins a case, in the direct chat."""
         lang = await self._people.lang(where)

@@ -12,6 +12,8 @@ from handlers.lark.api import Api, Lost, Refused
 _PATIENCE = 10.0
 _MANIFEST = "python -m bot manifest lark shows what the app needs; change it in the developer console, then publish it"
 _BOT_ON, _GRANTED = 2, 1
+_WIDER = {"im:resource:upload": ("im:resource",)}
+"""Permissions that a wider one includes; not every console has both."""
 
 
 async def check_lark(settings: Settings) -> Sequence[Outcome]:
@@ -51,7 +53,7 @@ async def _permissions(api: Api) -> Outcome:
     granted = {s.get("scope_name") for s in answer.get("scopes") or () if s.get("grant_status") == _GRANTED}
     if missing := [name for name in LARK_PERMISSIONS if name not in granted]:
         return Outcome("fail", "lark.permissions", f"missing: {', '.join(missing)}", _MANIFEST)
-    if less := [name for name in LARK_OPTIONAL if name not in granted]:
+    if less := [name for name in LARK_OPTIONAL if not granted & {name, *_WIDER.get(name, ())}]:
         return Outcome("warn", "lark.permissions", f"not granted: {', '.join(less)}", _MANIFEST)
     return Outcome("pass", "lark.permissions", "every permission that is needed")
 

@@ -95,6 +95,8 @@ def start_form(
         Input("imap", texts["field.imap"], example="imap.example.co.jp:993"),
         Input("smtp", texts["field.smtp"], example="smtp.example.co.jp:465"),
         Input("pop", texts["field.pop"], example="pop.example.co.jp:995"),
+        Input("ews", texts["field.ews"], example=EXAMPLES["ews"]),
+        Input("mailbox", texts["field.mailbox"], example=EXAMPLES["mailbox"]),
     )
     filled = tuple(replace(one, value=values.get(one.name, ""), error=wrong.get(one.name, "")) for one in inputs)
     lead = texts["form.start.lead"]

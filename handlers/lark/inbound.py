@@ -12,6 +12,8 @@ from handlers.lark.form import typed_of
 Payload = Mapping[str, Any]
 
 _MOST_TEXT = 20_000
+_MICROSECONDS = 16
+"""Digits of a time that counts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Said:
     group: bool = False
     mentioned: tuple[str, ...] = ()
     """Whom the message speaks to, by open_id."""
+    at: float | None = None
+    """When it was written, by Lark's clock; so below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Press:
     secret: Secret | None = field(default=None, repr=False, compare=False)
     link: bool = False
     """Whether the button is a link: Lark opens it, and only tells of it."""
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Chosen:
     id: str
     where: Where
     entry: str
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +87,11 @@ Happening = Said | Press | Chosen | Entered
 
 
 def read(body: Payload) -> Happening | None:
-    """What happened; None for what is of no interest here. Raises KeyError, TypeError or ValueError for nonsense."""
+    """What happened; None for what is of no interest here. Raises KeyError, TypeError or ValueError for nonsense.
+
+    Of no interest is that a message was recalled (im.message.recalled_v1): to be told of it, the bot would need the
+    right to read all messages of its chats. The case goes on either way, and the message is not quoted again.
+    """
     header, event = body["header"], body["event"]
     match header["event_type"]:
         case "im.message.receive_v1":
@@ -90,7 +100,7 @@ def read(body: Payload) -> Happening | None:
             return _read_press(header, event)
         case "application.bot.menu_v6":
             user = str(event["operator"]["operator_id"]["open_id"])
-            return Chosen(_id(header), Where(_tenant(header), user), str(event["event_key"]))
+            return Chosen(_id(header), Where(_tenant(header), user), str(event["event_key"]), _time(header))
         case "im.chat.access_event.bot_p2p_chat_entered_v1":
             where = Where(_tenant(header), str(event["operator_id"]["open_id"]), str(event.get("chat_id") or ""))
             return Entered(_id(header), where)
@@ -116,6 +126,7 @@ def _read_message(header: Payload, event: Payload) -> Said | None:
         str(message.get("root_id") or name),
         message.get("chat_type") != "p2p",
         tuple(str((mention.get("id") or {}).get("open_id") or "") for mention in mentions),
+        _time(message),
     )
 
 
@@ -123,7 +134,7 @@ def text_of(kind: str, content: str) -> str:
     """The words of a message; nothing for pictures, files and the like."""
     try:
         parts = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(parts, dict):
         return ""
@@ -160,6 +171,7 @@ def _read_press(header: Payload, event: Payload) -> Press:
         typed_of(typed),
         Secret(str(secret)) if secret else None,
         bool(value.get("link")),
+        _time(header),
     )
 
 
@@ -169,7 +181,7 @@ def _value(action: Payload) -> Payload:
     if not value:
         try:
             value = json.loads(str(action.get("name") or ""))
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
     return value if isinstance(value, dict) else {}
 
@@ -182,6 +194,14 @@ def _where(header: Payload, tenant: Any, user: Any, chat: Any) -> Where:
 
 def _tenant(header: Payload) -> str:
     return str(header.get("tenant_key") or "")
+
+
+def _time(told: Payload) -> float | None:
+    """When something happened: a string of milliseconds in events, of microseconds in callbacks."""
+    digits = str(told.get("create_time") or "")
+    if not digits.isdecimal():
+        return None
+    return int(digits) / (1e6 if len(digits) >= _MICROSECONDS else 1e3)
 
 
 def _id(header: Payload) -> str:

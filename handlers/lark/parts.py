@@ -74,6 +74,11 @@ def button(label: str, value: Mapping[str, str], *, primary: bool = False, url: 
     return {"tag": "button", "text": plain(label, 100), "type": kind, "behaviors": [*opens, back]}
 
 
+def image(key: str, alt: str) -> Part:
+    """A picture that was uploaded before; it opens larger when it is pressed."""
+    return {"tag": "img", "img_key": key, "alt": plain(alt, 1000), "scale_type": "fit_horizontal", "preview": True}
+
+
 def submit(label: str, value: Mapping[str, str]) -> Part:
     """The button that sends a form. Its name says the same as its value, since old clients leave the value out."""
     made = button(label, value, primary=True)

@@ -1,7 +1,6 @@
 """Lark as a whole: made from the settings, started and stopped."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -145,11 +144,7 @@ async def open_lark(
         token = _secret(lark.verification_token) or None
         webhook = lark.mode == "webhook"
         envelopes = Envelopes(_secret(lark.encrypt_key), token, clock) if webhook else None
-        try:
-            yield LarkPlatform(settings, means, port, envelopes)
-        finally:
-            with contextlib.suppress(Refused, Lost):
-                await port.close()
+        yield LarkPlatform(settings, means, port, envelopes)
 
 
 def problem_of(lark: LarkSettings) -> str | None:

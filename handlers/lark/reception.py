@@ -9,6 +9,7 @@ from bot.core.events import Pasted, Typed
 from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
+from bot.store.seen import Seen
 from handlers.asked import Asked, read_request
 from handlers.conversation import Conversation
 from handlers.lark.chat import LarkPort, unique
@@ -19,6 +20,9 @@ from handlers.lark.openings import Openings
 from handlers.lark.presses import NOTHING, Answer, Presses
 from handlers.lark.request import read_line, without_command
 
+LATE = 1800.0
+"""Seconds after which nothing is begun for what somebody did. Lark delivers again for seven hours; by then they have
+helped themselves, or do not look any more."""
 _log = structlog.get_logger(__name__)
 
 
@@ -26,7 +30,8 @@ class Reception:
     """`happened` takes whatever was read from a request. What asks Lark for something goes on in the background."""
 
     def __init__(self, means: Means, conversation: Conversation, port: LarkPort, settings: Settings) -> None:
-        self._threads, self._people = means.threads, means.people
+        self._threads, self._people, self._clock = means.threads, means.people, means.clock
+        self._seen = Seen.beside(means.store)
         self._conversation, self._desk = conversation, Desk(means)
         self._openings = Openings(means, conversation, settings)
         self._presses = Presses(means, conversation, port, self._openings, self._desk, self._later)
@@ -42,9 +47,10 @@ class Reception:
             case Said():
                 await self._said(what)
             case Press():
-                return await self._presses.pressed(what)
+                return await self._pressed(what)
             case Chosen():
-                self._chosen(what)
+                if not await self._missed(what):
+                    self._chosen(what)
             case Entered():
                 self._later(self._desk.greet(what.where))
         return NOTHING
@@ -57,6 +63,8 @@ class Reception:
             return
         if said.group and self.me not in ("", *said.mentioned):
             return
+        if await self._missed(said):
+            return
         heard = understand(said.text)
         if heard.lang is not None and heard.error_text is None:  # a server's language is not the person's
             await self._people.remember(said.where, lang=heard.lang)
@@ -67,6 +75,21 @@ class Reception:
             await self._conversation.handle(said.id, case, Typed(without_command(said.text) or said.text))
         else:
             await self._asked(said, _asked_of(said))
+
+    async def _pressed(self, press: Press) -> Answer:
+        if press.link or press.where.foreign or not await self._missed(press):
+            return await self._presses.pressed(press)
+        if press.secret is not None:
+            press.secret.wipe()
+        return NOTHING
+
+    async def _missed(self, what: Said | Press | Chosen) -> bool:
+        """Whether something comes so late that the bot was away: then it is told so, once, and nothing is begun."""
+        late = what.at is not None and self._clock() - what.at > LATE
+        if not late or await self._seen.has(what.id):
+            return False
+        self._later(self._desk.missed(what.where, what.at or 0.0))
+        return True
 
     async def _case(self, said: Said) -> str | None:
         """The case whose thread a message belongs to, if it is this person's."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.core.commands import spans
 from bot.core.message import (
     Actions,
     Block,
@@ -27,6 +28,7 @@ from handlers.lark.parts import (
     Part,
     box,
     button,
+    image,
     links,
     note,
     panel,
@@ -58,6 +60,8 @@ class Names:
     """Whether the offer to type a secret has the field for it."""
     silent: bool = False
     """Whether others read along: then nothing can be pressed."""
+    image: str = ""
+    """Lark's key of the message's picture, where it was uploaded."""
 
     @property
     def value(self) -> dict[str, str]:
@@ -77,7 +81,10 @@ def card_of(message: Message, names: Names) -> Part:
         "summary": {"content": cut(clean(message.text).replace("\n", " ").strip(), _SUMMARY)},
     }
     card: Part = {"schema": "2.0", "config": config, **head, "body": {"elements": []}}
-    card["body"]["elements"] = _fitting(card, [part for block in blocks for part in _parts(block, names)], names)
+    elements = [part for block in blocks for part in _parts(block, names)]
+    if message.picture is not None and names.image:
+        elements.insert(0, image(names.image, message.picture.alt))
+    card["body"]["elements"] = _fitting(card, elements, names)
     return card
 
 
@@ -99,9 +106,9 @@ def _parts(block: Block, names: Names) -> list[Part]:
         case Untrusted(label=label, text=text):
             return [words(label), box(words(cut(clean(text), UNTRUSTED_LENGTH)))]
         case Fields(rows=rows):
-            return [box(words("\n".join(f"{name}: {cut(_line(value), 300)}" for name, value in rows)))]
+            return [box(words("\n".join(_named(name, cut(_line(value), 300), names) for name, value in rows)))]
         case Comparison():
-            return [box(words(_comparison(block)))]
+            return [box(words(_comparison(block, names)))]
         case Steps():
             return [part for service, marks in block.rows for part in _steps(service, marks, names)]
         case Actions():
@@ -118,12 +125,20 @@ def _line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _comparison(table: Comparison) -> str:
-    """Two columns as lines, since a phone is too narrow for a table."""
+def _named(name: str, value: str, names: Names) -> str:
+    """A name and its value, with the colon of the reader's language."""
+    return names.words["named"].format(name=name, value=value)
+
+
+def _comparison(table: Comparison, names: Names) -> str:
+    """Two columns as lines, since a phone is too narrow for a table. Where one side is empty, there is no verdict."""
     lines = []
     for label, left, right, same in table.rows:
+        if not left.strip():
+            lines.append(_named(label, _line(right), names))
+            continue
         lines.append(f"{_MARKS['pass'] if same else _MARKS['fail']} {label}")
-        lines += [f"    {table.left}: {_line(left)}", f"    {table.right}: {_line(right)}"]
+        lines += [f"    {_named(table.left, _line(left), names)}", f"    {_named(table.right, _line(right), names)}"]
     return "\n".join(lines)
 
 
@@ -131,7 +146,7 @@ def _steps(service: str, marks: Iterable[Any], names: Names) -> list[Part]:
     """One service: its steps in order, each with a mark, and below what was found where it is not good."""
     shown = list(marks)
     path = "  →  ".join(_mark(mark.status, mark.label, names) for mark in shown)
-    notes = [f"{mark.label}: {cut(mark.note, 200)}" for mark in shown if mark.note and mark.status in _MARKED]
+    notes = [_named(m.label, cut(m.note, 200), names) for m in shown if m.note and m.status in _MARKED]
     failed = any(mark.status == "fail" for mark in shown)
     return [words("\n".join([service, path, *notes]), color="red" if failed else "default")]
 
@@ -140,8 +155,9 @@ _MARKED = ("fail", "warn", "unknown")
 
 
 def _mark(status: str, label: str, names: Names) -> str:
-    said = "" if status == "pass" else f" ({names.words.get(f'status.{status}', status)})"
-    return f"{_MARKS.get(status, '·')} {label}{said}"
+    said = names.words.get(f"status.{status}", status)
+    told = label if status == "pass" else names.words["marked"].format(stage=label, status=said)
+    return f"{_MARKS.get(status, '·')} {told}"
 
 
 def _actions(advice: Actions, names: Names) -> list[Part]:
@@ -149,8 +165,16 @@ def _actions(advice: Actions, names: Names) -> list[Part]:
     if advice.who:
         parts.append(note(names.words["who_line"].format(who=advice.who)))
     if advice.actions:
-        parts.append(box(words("\n".join(f"{n}. {cut(a, 600)}" for n, a in enumerate(advice.actions, 1)))))
+        parts.append(box(words("\n".join(f"{n}. {_action(a)}" for n, a in enumerate(advice.actions, 1)))))
     return [*parts, *([links([(one.title, one.url) for one in advice.links])] if advice.links else [])]
+
+
+def _action(action: str) -> str:
+    """A line of advice. A command that ends it has a line of its own, since nothing else can set it apart."""
+    *before, (last, is_command) = spans(action) or (("", False),)
+    if not before or not is_command:
+        return cut(action, 600)
+    return f"{cut(''.join(text for text, _ in before).rstrip(), 600)}\n    {cut(last, 600)}"
 
 
 def _buttons(buttons: Iterable[Button], names: Names) -> list[Part]:

@@ -73,7 +73,9 @@ def listen(app: AsyncApp, reception: Reception, command: str, removed: Callable[
         await ack()
 
     async def on_removed(body: Body) -> None:
-        await removed(str(body.get("enterprise_id") or ""), str(body.get("team_id") or ""))
+        whole = body.get("is_enterprise_install") is True or body.get("team_id") == body.get("enterprise_id")
+        team = "" if whole else str(body.get("team_id") or "")
+        await removed(str(body.get("enterprise_id") or ""), team)
 
     async def on_revoked(body: Body) -> None:
         if body["event"].get("tokens", {}).get("bot"):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -10,7 +10,6 @@ import structlog
 from bot.core.case import Case
 from bot.core.message import Message
 from bot.store.threads import Thread
-from handlers.pace import Pacer
 from handlers.port import Introduction
 from handlers.slack.api import Lost, Refused
 from handlers.slack.inbound import Where
@@ -21,20 +20,13 @@ from handlers.slack.tokens import where_of
 from handlers.slack.view import Names, Shown, shown
 
 NAME = "slack"
-UPDATE_EVERY = 1.1
-"""Seconds between changes of one message: Slack takes about one a second in a conversation, fifty a minute."""
 REPORT, ORDINARY = "migcheck_report", "migcheck_message"
+_STREAMED = "/stream"
+"""The end of the reference to a message that began as a streamed plan."""
 _QUIET = {"unfurl_links": False, "unfurl_media": False}
 _LOOK_AT = 200
 _REMEMBERED = 1000
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class _Stream:
-    """A plan that is being streamed: what was told of it."""
-
-    told: dict[str, Part] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +48,18 @@ class SlackPort:
     name = NAME
     open_to_all = False
     channels = True
+    update_every = 1.1
+    """Slack takes about one change a second in a conversation, fifty a minute."""
 
     def __init__(self, means: Means, *, secret_forms: bool) -> None:
         self._api, self._tokens, self._threads, self._people = means.api, means.tokens, means.threads, means.people
         self._words, self._replies, self._clock = means.words, means.replies, means.clock
         self.secret_forms = secret_forms
-        self._pacer = Pacer(UPDATE_EVERY)
-        self._streams: dict[str, _Stream] = {}
+        self._told: dict[str, dict[str, Part]] = {}
+        """What was told of the plans that this process streams."""
         self._begun: dict[str, Thread] = {}
         self._no_streams: set[str] = set()
         """Teams in which streaming was refused."""
-
-    async def close(self) -> None:
-        await self._pacer.close()
 
     # What the conversation asks for.
 
@@ -88,15 +79,13 @@ class SlackPort:
         return f"{channel}/{ts}"
 
     async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:
-        """Change a message: not more often than Slack likes, and the last state always."""
+        """Change a message. A plan that is streamed grows, until its last state takes its place."""
         spot = await self._spot(case)
         made = self._made(case, key, message)
-        running = message.data.get("progress") == "running"
-        if ref in self._streams:
-            send = lambda: self._stream_on(spot, ref, message, made, running=running)  # noqa: E731
+        if ref.endswith(_STREAMED):
+            await self._stream_on(spot, ref, message, made)
         else:
-            send = lambda: self._update(spot, ref, made)  # noqa: E731
-        await (self._pacer.send(ref, send) if running else self._pacer.last(ref, send))
+            await self._update(spot, ref, made)
 
     async def whisper(self, case: Case, message: Message) -> None:
         """The case's place is a direct conversation: nobody else is there."""
@@ -214,7 +203,7 @@ class SlackPort:
         return None
 
     async def _update(self, spot: _Spot, ref: str, made: Shown) -> None:
-        channel, _, ts = ref.partition("/")
+        channel, ts = _place(ref)
         try:
             args = dict[str, Any](text=made.text, blocks=list(made.blocks))
             await self._api.call(spot.token, "chat_update", channel=channel, ts=ts, **args)
@@ -243,34 +232,33 @@ class SlackPort:
                 task_display_mode="plan",
                 chunks=first,
             )
-            ref = f"{spot.thread.channel}/{answer['ts']}"
+            ref = f"{spot.thread.channel}/{answer['ts']}{_STREAMED}"
         except (Refused, Lost, KeyError):
             self._no_streams.add(spot.where.team)
             _log.info("no streams here, messages are changed instead", team=spot.where.team, case=case.id)
             return None
-        self._streams[ref] = _Stream(tasks(message))
+        self._told[ref] = tasks(message)
         return ref
 
-    async def _stream_on(self, spot: _Spot, ref: str, message: Message, made: Shown, *, running: bool) -> None:
-        stream = self._streams.get(ref)
-        channel, _, ts = ref.partition("/")
-        if stream is None:
-            return await self._update(spot, ref, made)
+    async def _stream_on(self, spot: _Spot, ref: str, message: Message, made: Shown) -> None:
+        """Tell what is new in a plan; all of it, where another process told of it before."""
+        channel, ts = _place(ref)
+        running = message.data.get("progress") == "running"
         now = tasks(message)
-        changed = news(stream.told, now)
-        stream.told = now
-        if not running:
-            del self._streams[ref]
-            await self._end_stream(spot, channel, ts, changed)
-            return await self._update(spot, ref, made)
-        if changed:
+        changed = news(self._told.get(ref, {}), now)
+        if running and not changed:
+            return None
+        if running:
             try:
                 await self._api.call(spot.token, "chat_appendStream", channel=channel, ts=ts, chunks=changed)
-            except Refused:
-                del self._streams[ref]
-                await self._end_stream(spot, channel, ts, [])
+            except Refused:  # it has ended
+                self._told.pop(ref, None)
                 return await self._update(spot, ref, made)
-        return None
+            self._told[ref] = now
+            return None
+        self._told.pop(ref, None)
+        await self._end_stream(spot, channel, ts, changed)
+        return await self._update(spot, ref, made)
 
     async def _end_stream(self, spot: _Spot, channel: str, ts: str, chunks: list[Part]) -> None:
         args = dict[str, Any](chunks=chunks) if chunks else {}
@@ -278,6 +266,12 @@ class SlackPort:
             await self._api.call(spot.token, "chat_stopStream", channel=channel, ts=ts, **args)
         except Refused as refused:
             _log.info("a stream could not be ended", error=refused.error)
+
+
+def _place(ref: str) -> tuple[str, str]:
+    """The channel and the time stamp that a reference names."""
+    channel, ts = ref.removesuffix(_STREAMED).split("/")
+    return channel, ts
 
 
 def metadata(case: Case, key: str, made: Shown) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`doctor` for Slack: whether the tokens are good, and have the scopes that the bot needs."""
 
+import json
 from collections.abc import Sequence
 
 import aiohttp
@@ -7,10 +8,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.health.outcome import Outcome
-from bot.manifest import BOT_SCOPES
+from bot.manifest import BOT_OPTIONAL_SCOPES, BOT_SCOPES
 from bot.settings import Settings, SlackSettings
+from bot.store.engine import make_engine
+from bot.store.installations import Installations
+from bot.store.place import ROOT, read_place
+from bot.store.rows import StoreError
+from handlers.slack.seal import Seal, SealError, key_beside
 
 _PATIENCE = 10
+_MOST_WORKSPACES = 20
+"""How many installations are looked at: Slack answers about one question a second."""
 _MANIFEST = "python -m bot manifest slack shows what the app needs; change it at api.slack.com/apps and reinstall it"
 
 
@@ -27,27 +35,83 @@ async def check_slack(settings: Settings) -> Sequence[Outcome]:
         client = AsyncWebClient(
             None, base_url=slack.api_url.rstrip("/") + "/", session=session, timeout=_PATIENCE, retry_handlers=[]
         )
-        outcomes = [await _bot(client, slack)]
+        outcomes = await (_installed(client, settings) if slack.bot_token is None else _configured(client, slack))
         if slack.mode == "socket":
             outcomes.append(await _socket(client, slack))
     command = f"{slack.command}: if another app of the workspace has the same command, the one installed last gets it"
     return [*outcomes, Outcome("pass", "slack.command", command)]
 
 
-async def _bot(client: AsyncWebClient, slack: SlackSettings) -> Outcome:
-    if slack.bot_token is None:
-        return Outcome("pass", "slack.bot_token", "each workspace brings its own, at /slack/install")
+async def _configured(client: AsyncWebClient, slack: SlackSettings) -> list[Outcome]:
+    assert slack.bot_token is not None  # else the workspaces bring their own
+    return [await _bot(client, slack.bot_token.get_secret_value(), "slack.bot_token")]
+
+
+async def _installed(client: AsyncWebClient, settings: Settings) -> list[Outcome]:
+    """The tokens of the workspaces in which the bot was installed. Nothing is made or renewed by looking."""
     try:
-        answer = await client.auth_test(token=slack.bot_token.get_secret_value())
+        kept = await _kept(settings)
+    except StoreError as error:
+        return [Outcome("unknown", "slack.installations", f"the store cannot be read: {error}", "see `store` above")]
+    if not kept:
+        return [Outcome("pass", "slack.installations", "none yet; each workspace brings its own, at /slack/install")]
+    seal = _seal(settings)
+    opened = [seal.open(one) if seal else None for one in kept]
+    found = [await _bot(client, *_token_of(one)) for one in opened[:_MOST_WORKSPACES] if one is not None]
+    if None in opened:
+        lost = f"{opened.count(None)} of {len(opened)} were sealed with another key"
+        todo = "put the old slack.encryption_key or key file back, or install the bot there again"
+        found.append(Outcome("fail", "slack.installations", lost, todo))
+    return found
+
+
+async def _kept(settings: Settings) -> Sequence[str]:
+    place = read_place(settings.store.url)
+    if place.path is not None and not place.path.exists():
+        return []
+    engine = make_engine(place)
+    try:
+        return await Installations(engine, place).all()
+    finally:
+        await engine.dispose()
+
+
+def _seal(settings: Settings) -> Seal | None:
+    """The seal of the settings, or that of the key file; None where there is none that could be used."""
+    path = (read_place(settings.store.url).path or ROOT / "var" / "migcheck.db").with_suffix(".key")
+    configured = settings.slack.encryption_key
+    try:
+        if configured is not None:
+            return Seal(configured.get_secret_value())
+        return Seal(key_beside(path)) if path.exists() else None
+    except SealError:
+        return None
+
+
+def _token_of(opened: str) -> tuple[str, str]:
+    """The token, and how the workspace is called here."""
+    bot = json.loads(opened)
+    name = bot.get("team_name") or bot.get("enterprise_name") or bot.get("team_id") or bot.get("enterprise_id")
+    return str(bot["bot_token"]), f"slack.installations {name}"
+
+
+async def _bot(client: AsyncWebClient, token: str, name: str) -> Outcome:
+    try:
+        answer = await client.auth_test(token=token)
     except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-        return _failed("slack.bot_token", error)
+        if isinstance(error, SlackApiError) and error.response.get("error") == "token_expired":
+            return Outcome("pass", name, "the token has ended; it is renewed when it is used next")
+        return _failed(name, error)
     granted = {s.strip() for s in str(_header(answer.headers, "x-oauth-scopes")).split(",") if s.strip()}
     if not granted:
-        return Outcome("unknown", "slack.scopes", "Slack did not say which scopes the token has", _MANIFEST)
+        return Outcome("unknown", name, "Slack did not say which scopes the token has", _MANIFEST)
     missing = [scope for scope in BOT_SCOPES if scope not in granted]
+    if needed := [scope for scope in missing if scope not in BOT_OPTIONAL_SCOPES]:
+        return Outcome("fail", name, f"missing scopes: {', '.join(needed)}", _MANIFEST)
     if missing:
-        return Outcome("fail", "slack.scopes", f"missing: {', '.join(missing)}", _MANIFEST)
-    return Outcome("pass", "slack.bot_token", f"good for {answer.get('team')}, with every scope that is needed")
+        found = f"good for {answer.get('team')}; without {', '.join(missing)} attached files are not read"
+        return Outcome("warn", name, found, f"if they should be: {_MANIFEST}")
+    return Outcome("pass", name, f"good for {answer.get('team')}, with every scope that is needed")
 
 
 async def _socket(client: AsyncWebClient, slack: SlackSettings) -> Outcome:

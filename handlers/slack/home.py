@@ -14,8 +14,9 @@ from bot.core.speech import subject
 from handlers.slack.api import Lost, Refused
 from handlers.slack.inbound import Press, Where
 from handlers.slack.means import Means
-from handlers.slack.parts import Part, button, context, header, link, plain, rich, row, section, word
+from handlers.slack.parts import Part, button, context, escaped, header, link, plain, rich, row, section, word
 from handlers.slack.people import Profile
+from handlers.slack.reply import QUIET
 from handlers.slack.view import Names, shown
 
 _MOST_CASES = 8
@@ -82,7 +83,8 @@ class Home:
         if not profile.greeted:
             await self._people.change(where, greeted=True)
             text = words["greeting"]
-            await self._api.once(token, "chat_postMessage", channel=where.channel, text=text, blocks=[section(text)])
+            args: dict[str, Any] = {"text": escaped(text), "blocks": [section(text)], **QUIET}
+            await self._api.once(token, "chat_postMessage", channel=where.channel, **args)
 
     async def history(self, where: Where, root: str | None = None) -> None:
         """A person's cases, told where they asked: to them alone, or in their own direct conversation."""
@@ -90,12 +92,12 @@ class Home:
         if token is None:
             return None
         told = Case("", where.person, "slack", "", profile.lang)
-        cases = [(case, _when(at), url) for case, at, url in await self._cases(where, token)]
+        cases = [(case, _when(at, profile), url) for case, at, url in await self._cases(where, token)]
         message = asides.history(cases, self._mind.wisdom(profile.lang), told)
         seen = shown(message, Names(self._words.of(profile.lang)))
         if root is None:
             return await self._replies.say(where, seen.text, list(seen.blocks), token)
-        args: dict[str, Any] = {"text": seen.text, "blocks": list(seen.blocks), "thread_ts": root}
+        args: dict[str, Any] = {"text": seen.text, "blocks": list(seen.blocks), "thread_ts": root, **QUIET}
         await self._api.once(token, "chat_postMessage", channel=where.channel, **args)
         return None
 
@@ -139,7 +141,10 @@ def home_blocks(
         section(lead),
         {"type": "actions", "elements": [start]},
         header(words["home.cases"]),
-        *([_case_line(*case, words) for case in cases] or [context([words["home.no_cases"]])]),
+        *(
+            [_case_line(case, _when(at, profile), url, words) for case, at, url in cases]
+            or [context([words["home.no_cases"]])]
+        ),
         header(words["home.language"]),
         {"type": "actions", "elements": [_language(profile, words)]},
         header(words["home.secrets"]),
@@ -148,11 +153,11 @@ def home_blocks(
     ]
 
 
-def _case_line(case: Case, at: float, url: str | None, words: Mapping[str, str]) -> Part:
+def _case_line(case: Case, when: str, url: str | None, words: Mapping[str, str]) -> Part:
     state = words[f"phase.{case.phase}"]
     if case.phase == "reported" and case.blocked:
         state = f"{state}: {words.get('stage.' + case.blocked.partition('.')[2], case.blocked)}"
-    parts = [word(f"{case.id}  ", code=True), word(f"  {subject(case)}", bold=True), word(f"  {state}  {_when(at)}  ")]
+    parts = [word(case.id, code=True), word(f"  {subject(case)}", bold=True), word(f"  {state}  {when}  ")]
     return rich(row(*parts, *([link(url, words["command.open"])] if url else [])))
 
 
@@ -179,5 +184,8 @@ def prompts_for(profile: Profile, words: Mapping[str, str]) -> list[dict[str, st
     ]
 
 
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+def _when(at: float, profile: Profile) -> str:
+    """By the person's own clock, as Slack itself shows times."""
+    if profile.offset is None:
+        return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(at + profile.offset, UTC).strftime("%Y-%m-%d %H:%M")

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handlers.slack.attached import File, files_of, shortened, without_values
+
 Payload = Mapping[str, Any]
 
 PREFIX = "migcheck."
@@ -35,7 +37,9 @@ class Where:
 
     @property
     def person(self) -> str:
-        return f"slack:{self.team or self.enterprise}:{self.user}"
+        """Our name for them. Where the bot serves a whole organisation they are the same in each of its workspaces."""
+        home = self.enterprise if self.grid and self.enterprise else self.team or self.enterprise
+        return f"slack:{home}:{self.user}"
 
     @property
     def direct(self) -> bool:
@@ -60,6 +64,7 @@ class Said:
     text: str = field(repr=False)
     root: str
     mention: bool = False
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +94,12 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """The message shortcut: the text of the message that it was used on."""
+    """The message shortcut: the text of the message that it was used on, and its files."""
 
     id: str
     where: Where
     text: str = field(repr=False)
+    files: tuple[File, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +140,7 @@ def read_message(body: Payload) -> Said | None:
         words(str(event.get("text") or "")),
         event.get("thread_ts") or event["ts"],
         event["type"] == "app_mention",
+        files_of(event),
     )
 
 
@@ -181,7 +188,8 @@ def _about(view: Payload) -> dict[str, str]:
 
 def read_shortcut(body: Payload) -> Shortcut:
     message = body.get("message") or {}
-    return Shortcut(_id("shortcut", body, body.get("trigger_id")), _of_interaction(body, None), text_of(message))
+    where = _of_interaction(body, None)
+    return Shortcut(_id("shortcut", body, body.get("trigger_id")), where, text_of(message), files_of(message))
 
 
 def text_of(message: Payload) -> str:
@@ -193,8 +201,8 @@ def text_of(message: Payload) -> str:
 
 def words(text: str) -> str:
     """Slack's form of a text as the person typed it: links, addresses and mentions undone, quotes of code taken off."""
-    plain = html.unescape(_REFERENCE.sub(_undo, text))
-    return re.sub(r"^[`\s]+|[`\s]+$", "", plain)[:_MOST_TEXT]
+    plain = html.unescape(_REFERENCE.sub(_undo, text)).strip().strip("`").strip()
+    return without_values(shortened(plain[:_MOST_TEXT]))
 
 
 def _undo(match: re.Match[str]) -> str:
@@ -224,10 +232,10 @@ def _of_event(body: Payload) -> Where:
 
 
 def _of_interaction(body: Payload, thread: str | None) -> Where:
-    team, enterprise = body.get("team") or {}, body.get("enterprise") or {}
+    team, enterprise, view = body.get("team") or {}, body.get("enterprise") or {}, body.get("view") or {}
     user = body["user"]
     return Where(
-        str(team.get("id") or user.get("team_id") or ""),
+        str(view.get("app_installed_team_id") or team.get("id") or user.get("team_id") or ""),
         str(user["id"]),
         str((body.get("channel") or body.get("container") or {}).get("id", "")),
         thread,

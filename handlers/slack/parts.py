@@ -8,6 +8,7 @@ Slack; it is escaped by `escaped`.
 from collections.abc import Sequence
 from typing import Any
 
+from bot.core.commands import spans
 from handlers.literal import clean, cut
 
 Part = dict[str, Any]
@@ -53,8 +54,15 @@ def row(*elements: Part) -> Part:
     return {"type": "rich_text_section", "elements": list(elements)}
 
 
-def numbered(lines: Sequence[str]) -> Part:
-    return {"type": "rich_text_list", "style": "ordered", "elements": [row(word(line)) for line in lines]}
+def numbered(rows: Sequence[Part], before: int = 0) -> Part:
+    """A numbered list; `before` is how many numbers stand above it already."""
+    made: Part = {"type": "rich_text_list", "style": "ordered", "elements": list(rows)}
+    return made | ({"offset": before} if before else {})
+
+
+def mixed(text: str, length: int) -> list[Part]:
+    """Words of advice, with the commands in them as code."""
+    return [word(cut(piece, length), code=code) for piece, code in spans(text)] or [word("")]
 
 
 def literal(text: str) -> Part:

@@ -12,19 +12,24 @@ from handlers.slack.api import Api, Refused
 from handlers.slack.inbound import Where
 from handlers.slack.tokens import Tokens
 
-_FRESH = 86_400.0
+_DAY = 86_400
+_FRESH = float(_DAY)
 DEFAULT_LANG: Lang = "ja"
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """`outside` is somebody of another organisation. `chosen` is whether the language is the person's own choice."""
+    """`outside` is somebody of another organisation. `chosen` is whether the language is the person's own choice.
+
+    `offset` is the seconds by which their clock is ahead of UTC, None where that is not known.
+    """
 
     lang: Lang
     address: str | None = None
     outside: bool = False
     chosen: bool = False
     greeted: bool = False
+    offset: int | None = None
 
 
 class People:
@@ -86,13 +91,24 @@ class People:
 
 def _read(user: dict[str, Any], where: Where) -> dict[str, Any]:
     profile = user.get("profile") or {}
-    theirs = user.get("team_id")
-    elsewhere = bool(theirs and where.team and theirs != where.team and not where.enterprise)
+    offset = user.get("tz_offset")
     return {
+        "offset": offset if isinstance(offset, int) and abs(offset) <= _DAY else None,
         "lang": lang_of(str(user.get("locale") or "")[:2].lower()),
         "address": profile.get("email") or None,
-        "outside": bool(user.get("is_stranger")) or elsewhere,
+        "outside": bool(user.get("is_stranger")) or _elsewhere(user, where),
     }
+
+
+def _elsewhere(user: dict[str, Any], where: Where) -> bool:
+    """Whether somebody is of another workspace and, on an Enterprise Grid, of another organisation.
+
+    `is_stranger` does not tell: it is false for all with whom a channel is shared (docs.slack.dev, User object).
+    """
+    team, organisation = user.get("team_id"), (user.get("enterprise_user") or {}).get("enterprise_id")
+    if not team or not where.team or team == where.team:
+        return False
+    return not where.enterprise or organisation != where.enterprise
 
 
 def _profile(row: PersonRow) -> Profile:
@@ -103,4 +119,5 @@ def _profile(row: PersonRow) -> Profile:
         bool(state.get("outside")),
         row.lang is not None,
         bool(state.get("greeted")),
+        state.get("offset"),
     )

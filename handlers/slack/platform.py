@@ -152,10 +152,7 @@ async def open_slack(
         means = Means(api, tokens, store, Threads.beside(store), people, words, replies, mind, clock)
         port = SlackPort(means, secret_forms=settings.secret_entry == "modal")  # noqa: S105 - how, not what
         app = make_app(api.client(), _authorize(tokens), _signing(settings.slack))
-        try:
-            yield SlackPlatform(settings, means, app, port, flow)
-        finally:
-            await port.close()
+        yield SlackPlatform(settings, means, app, port, flow)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -17,9 +17,12 @@ from bot.core.secret import Secret
 from bot.core.understanding import understand
 from bot.faults import own_fault
 from bot.settings import Settings
+from bot.store.installations import Installations
 from bot.store.threads import Thread
 from handlers.asked import Asked, read_request, without_command
 from handlers.conversation import Conversation, IdTaken
+from handlers.slack.attached import File
+from handlers.slack.files import Files, Problem, Read
 from handlers.slack.home import Home
 from handlers.slack.inbound import Command, Opened, Press, Said, Shortcut, Where, Window
 from handlers.slack.means import Means
@@ -31,6 +34,8 @@ from handlers.slack.windows import Windows
 Answer = Mapping[str, Any] | None
 """What an acknowledgement says besides being one."""
 _TURNS = 100
+_FILE_SECONDS = 2.0
+"""How long a request waits for the files that came with it: Slack waits for three."""
 _log = structlog.get_logger(__name__)
 
 
@@ -43,6 +48,9 @@ class Reception:
         self._store, self._threads, self._people, self._words = means.store, means.threads, means.people, means.words
         self._conversation, self._windows, self._home, self._clock = conversation, windows, home, means.clock
         self._command, self._admins = settings.slack.command, settings.access.admins
+        self._tokens, self._replies = means.tokens, means.replies
+        self._files = Files(means.tokens, settings.slack.api_url)
+        self._first = Installations.beside(means.store).once
         self._tasks: set[asyncio.Task[None]] = set()
         self._spent: set[str] = set()
         """Windows whose secret was taken: Slack may deliver them again."""
@@ -62,10 +70,45 @@ class Reception:
             quiet = said.where if not said.where.shared else _elsewhere(said.where)
             await self._asked(said.id, quiet, read_request(said.text if text is None else text))
         elif said.where.direct:
-            await self._direct(said, said.text if text is None else text)
+            plain = said.text if text is None else text
+            await self._with_files(said.where, said.files, lambda read: self._read(said, plain, read))
 
-    async def _direct(self, said: Said, text: str) -> None:
-        """A message of the direct conversation belongs to the case of its thread; alone it begins one."""
+    async def _with_files(self, where: Where, files: Sequence[File], then: Callable[[Read], Awaitable[None]]) -> None:
+        """Go on with what the files say. What takes too long for the request is waited for in the background."""
+        if not files:
+            return await then(Read())
+        reading = asyncio.create_task(self._files.read(where, files))
+        await asyncio.wait({reading}, timeout=_FILE_SECONDS)
+        if reading.done():
+            return await then(reading.result())
+
+        async def later() -> None:
+            await then(await reading)
+
+        return self._later(later())
+
+    async def _read(self, said: Said, text: str, read: Read) -> None:
+        """A message and its files are one text. Where a file cannot be read the person is told what to do instead."""
+        if read.problems:
+            self._later(self._cannot_read(said, read.problems))
+        whole = "\n".join(part for part in (text, read.text) if part.strip())
+        if whole or not read.problems:
+            await self._direct(said, whole, beside=bool(read.problems) and not read.text)
+
+    async def _cannot_read(self, said: Said, problems: Sequence[Problem]) -> None:
+        if not await self._first(f"{said.id}:files", self._clock()):
+            return
+        profile = await self._people.profile(said.where)
+        words = self._words.of(profile.lang)
+        keys = ["command.stranger"] if profile.outside else [f"file.{problem}" for problem in problems]
+        token = await self._tokens.token(said.where)
+        await self._replies.answer(said.where, said.root, "\n".join(words[key] for key in keys), token)
+
+    async def _direct(self, said: Said, text: str, *, beside: bool = False) -> None:
+        """A message of the direct conversation belongs to the case of its thread; alone it begins one.
+
+        `beside` says that it only came with a file: then words that mean nothing here are not asked about.
+        """
         known = await self._threads.at(said.where.channel, said.root)
         if known is not None and known.person == said.where.person:
             await self._conversation.handle(said.id, known.case_id, Typed(text))
@@ -74,6 +117,8 @@ class Reception:
             self._later(self._home.history(said.where, said.root))
             return
         asked = read_request(text)
+        if beside and asked.kind == "unclear":
+            return
         event: Event = Pasted(asked.text) if asked.kind == "explain" else Typed(text)
         await self._begin(said.id, said.where, event, await self._people.known(said.where), root=said.root)
 
@@ -115,7 +160,14 @@ class Reception:
         return self._words.of(profile.lang)[key].format(command=command, example=EXAMPLES["domain"])
 
     async def shortcut(self, shortcut: Shortcut) -> None:
-        await self._begin(shortcut.id, shortcut.where, Pasted(shortcut.text), await self._people.known(shortcut.where))
+        await self._with_files(shortcut.where, shortcut.files, lambda read: self._explain(shortcut, read))
+
+    async def _explain(self, shortcut: Shortcut, read: Read) -> None:
+        where = shortcut.where
+        text = "\n".join(part for part in (shortcut.text, read.text) if part.strip())
+        if text or not read.problems:
+            return await self._begin(shortcut.id, where, Pasted(text), await self._people.known(where))
+        return self._later(self._tell_later(where, f"file.{read.problems[0]}"))
 
     async def opened(self, opened: Opened) -> None:
         self._later(self._home.greet(opened.where) if opened.tab == "messages" else self._home.publish(opened.where))

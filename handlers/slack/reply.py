@@ -8,11 +8,13 @@ import structlog
 from bot.core.case import Case
 from handlers.slack.api import Api, Lost, Refused
 from handlers.slack.inbound import Where
-from handlers.slack.parts import Part, link, rich, row, section, word
+from handlers.slack.parts import Part, escaped, link, rich, row, section, word
 from handlers.slack.words import Words
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 _OK = 200
+QUIET = {"unfurl_links": False, "unfurl_media": False}
+"""No message of the bot's grows a preview, neither of its own links nor of foreign ones."""
 _log = structlog.get_logger(__name__)
 
 
@@ -49,8 +51,18 @@ class Replies:
         except (Refused, Lost) as error:
             _log.info("an answer for one person could not be shown", error=getattr(error, "error", "lost"))
 
+    async def answer(self, where: Where, root: str, text: str, token: str | None) -> None:
+        """Say something below a message of the direct conversation. It belongs to no case."""
+        if token is None:
+            return
+        args: dict[str, Any] = {"channel": where.channel, "thread_ts": root, "text": escaped(text)}
+        try:
+            await self._api.once(token, "chat_postMessage", blocks=[section(text)], **args, **QUIET)
+        except (Refused, Lost) as error:
+            _log.info("an answer could not be shown", error=getattr(error, "error", "lost"))
+
     async def _respond(self, url: str, text: str, blocks: list[Part]) -> bool:
-        body = {"response_type": "ephemeral", "replace_original": False, "text": text, "blocks": blocks}
+        body = {"response_type": "ephemeral", "replace_original": False, "text": text, "blocks": blocks, **QUIET}
         try:
             async with self._session.post(url, json=body, timeout=_TIMEOUT, allow_redirects=False) as answer:
                 return answer.status == _OK

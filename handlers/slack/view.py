@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bot.core.commands import spans
 from bot.core.message import (
     Actions,
     Block,
@@ -13,8 +14,10 @@ from bot.core.message import (
     Comparison,
     Fields,
     Form,
+    Input,
     Message,
     More,
+    StepMark,
     Steps,
     Text,
     Untrusted,
@@ -28,6 +31,7 @@ from handlers.slack.parts import (
     header,
     link,
     literal,
+    mixed,
     numbered,
     plain,
     rich,
@@ -40,7 +44,7 @@ MOST_BLOCKS = 48
 """Slack takes 50 in a message; two are kept for the note that something was cut off and its button."""
 MOST_BYTES = 11_500
 """Slack refuses messages whose blocks are larger than about 13,000 bytes (msg_blocks_too_long)."""
-TEXT_LENGTH = 3000
+TEXT_LENGTH, ACTION_LENGTH = 3000, 600
 _MARKS = {"pass": "✓", "warn": "!", "fail": "✗", "unknown": "?", "skipped": "–"}
 
 
@@ -79,7 +83,7 @@ def _parts(block: Block, names: Names) -> list[Part]:
         case Text(text=text, style="note"):
             return [context([text])] if text.strip() else []
         case Text(text=text):
-            return [section(text)] if text.strip() else []
+            return [_prose(text)] if text.strip() else []
         case Untrusted(label=label, text=text):
             return [rich(row(word(label, bold=True)), literal(text))]
         case Fields(rows=rows):
@@ -100,6 +104,11 @@ def _parts(block: Block, names: Names) -> list[Part]:
             return _form(block, names)
 
 
+def _prose(text: str) -> Part:
+    """A paragraph. A command in it is shown as code."""
+    return section(text) if len(spans(text)) == 1 else rich(row(*mixed(text, TEXT_LENGTH)))
+
+
 def _fields(rows: Iterable[tuple[str, str]]) -> Part:
     lines = [
         row(word(name, bold=True), word(": "), word(cut(value, 300), code=True), word("\n")) for name, value in rows
@@ -111,14 +120,14 @@ def _comparison(table: Comparison) -> Part:
     """Two columns as lines, since the width of Slack's own tables cannot be counted on."""
     lines = []
     for label, left, right, same in table.rows:
-        mark = _MARKS["pass"] if same else _MARKS["fail"]
-        lines.append(row(word(f"{mark} {label}\n", bold=not same)))
+        mark = f"{_MARKS['pass' if same else 'fail']} " if left else ""  # nothing to compare with is no fault
+        lines.append(row(word(f"{mark}{label}\n", bold=not same)))
         lines.append(
             row(
                 word(f"    {table.left}: "),
-                word(left, code=True),
+                word(left or "–", code=True),
                 word(f"\n    {table.right}: "),
-                word(right, code=True),
+                word(right or "–", code=True),
                 word("\n"),
             )
         )
@@ -158,7 +167,7 @@ def _mark(status: str, label: str, names: Names) -> str:
 def _actions(advice: Actions, names: Names) -> Part:
     who = names.words["who_line"].format(who=advice.who) if advice.who else ""
     parts = [row(word(advice.title, bold=True), word(f"\n{who}\n" if who else "\n"))]
-    parts += [numbered([cut(action, 600) for action in advice.actions])] if advice.actions else []
+    parts += _list(advice.actions)
     if advice.links:
         links: list[Part] = []
         for one in advice.links:
@@ -166,6 +175,22 @@ def _actions(advice: Actions, names: Names) -> Part:
             links.append(link(one.url, one.title))
         parts.append(row(*links))
     return rich(*parts)
+
+
+def _list(actions: Iterable[str]) -> list[Part]:
+    """What to do, numbered. A command that ends a line stands in a box, from where it can be copied."""
+    parts: list[Part] = []
+    rows: list[Part] = []
+    first = 0
+    for place, action in enumerate(actions, 1):
+        *before, (last, is_command) = spans(action) or (("", False),)
+        if before and is_command:
+            rows.append(row(*mixed("".join(text for text, _ in before).rstrip(), ACTION_LENGTH)))
+            parts += [numbered(rows, first), literal(last)]
+            rows, first = [], place
+        else:
+            rows.append(row(*mixed(action, ACTION_LENGTH)))
+    return [*parts, numbered(rows, first)] if rows else parts
 
 
 def _buttons(buttons: Iterable[Button], names: Names) -> Iterable[Part]:
@@ -177,13 +202,19 @@ def _buttons(buttons: Iterable[Button], names: Names) -> Iterable[Part]:
 
 
 def _form(form: Form, names: Names) -> list[Part]:
-    """A form opens as a window, since only there an error can stand beside its field."""
-    return [
-        {
-            "type": "actions",
-            "elements": [button(f"form.{form.name}", names.words["open_form"], value=names.value, primary=True)],
-        }
-    ]
+    """A form opens as a window, since only there an error can stand beside its field. Here it is told as well."""
+    wrong = [row(word(f"{_MARKS['fail']} {error}")) for error in _errors(form)]
+    opens = button(f"form.{form.name}", names.words["open_form"], value=names.value, primary=True)
+    return [*([rich(*wrong)] if wrong else []), {"type": "actions", "elements": [opens]}]
+
+
+def _errors(form: Form) -> list[str]:
+    return [error_at(one) for one in form.inputs if one.error]
+
+
+def error_at(one: Input) -> str:
+    """What is wrong with a field, beginning with the field's name."""
+    return one.error if one.error.startswith(one.label) else f"{one.label}: {one.error}"
 
 
 def _fitting(blocks: list[Part], names: Names) -> list[Part]:
@@ -211,18 +242,26 @@ def fallback(message: Message, names: Names) -> str:
             case Text(text=text) if text != message.text:
                 lines.append(text)
             case Steps(rows=rows):
-                lines += [
-                    f"{service}: {' → '.join(_mark(m.status, m.label, names) for m in marks)}"
-                    for service, marks in rows
-                ]
-            case Actions(title=title, who=who, actions=actions):
+                lines += [f"{service}: {_aloud(marks, names)}" for service, marks in rows]
+            case Actions(title=title, who=who, actions=actions, links=links):
                 lines += [
                     f"{title} ({who})" if who else title,
                     *(f"{n}. {action}" for n, action in enumerate(actions, 1)),
+                    *(f"{one.title}: {one.url}" for one in links if not who),
                 ]
+            case Form():
+                lines += _errors(block)
             case _:
                 pass
     return cut(escaped("\n".join(line for line in lines if line.strip())), TEXT_LENGTH)
+
+
+def _aloud(marks: Iterable[StepMark], names: Names) -> str:
+    """A service's path as one says it: what is not good, without signs and without what follows from it."""
+    notable = [mark for mark in marks if mark.status not in ("pass", "skipped")]
+    notable = notable or [mark for mark in marks if mark.status == "skipped"]
+    said = [f"{mark.label} ({names.words.get(f'status.{mark.status}', mark.status)})" for mark in notable]
+    return names.words["comma"].join(said) or names.words["status.pass"]
 
 
 def title_of(text: str) -> Part:

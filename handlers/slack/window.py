@@ -7,8 +7,9 @@ from typing import Any
 from bot.core.intake import EXAMPLES, InputError
 from bot.core.message import Block, Form, Input, Message, More
 from bot.core.model import SCENARIOS
+from handlers.literal import clean
 from handlers.slack.parts import Part, context, plain, section
-from handlers.slack.view import Names, blocks_of, title_of
+from handlers.slack.view import Names, blocks_of, error_at, title_of
 
 _MOST_TYPED = 1000
 _LONGEST_SECRET = 3000
@@ -48,7 +49,7 @@ def start_form(words: Mapping[str, str], domain: str = "", account: str = "") ->
         "start",
         (
             Input("domain", words["field.domain"], domain, EXAMPLES["domain"]),
-            Input("scenario", words["field.scenario"], options=(("auto", words["scenario.auto"]), *scenarios)),
+            Input("scenario", words["field.scenario"], "auto", options=(("auto", words["scenario.auto"]), *scenarios)),
             Input("account", words["field.account"], account, EXAMPLES["account"]),
             Input("imap", words["field.imap"], "", "imap.example.co.jp:993"),
             Input("smtp", words["field.smtp"], "", "smtp.example.co.jp:465"),
@@ -112,6 +113,7 @@ def more_window(blocks: Sequence[Block], names: Names) -> Part:
 
 
 def input_block(one: Input) -> Part:
+    """A field. What is wrong with it is its label, since that is what is read aloud there; a hint is only grey."""
     element: Part
     if one.options:
         options = [{"text": plain(label, 75), "value": value} for value, label in one.options]
@@ -122,14 +124,13 @@ def input_block(one: Input) -> Part:
         element = {"type": "plain_text_input", "action_id": f"migcheck.{one.name}", "max_length": _MOST_TYPED}
         element |= {"initial_value": one.value[:_MOST_TYPED]} if one.value else {}
         element |= {"placeholder": plain(one.example, 150)} if one.example else {}
-    block: Part = {
+    return {
         "type": "input",
         "block_id": one.name,
-        "label": plain(one.label, 2000),
+        "label": plain(error_at(one) if one.error else one.label, 2000),
         "element": element,
         "optional": one.optional,
     }
-    return block | ({"hint": plain(one.error, 2000)} if one.error else {})
 
 
 def field_errors(errors: Iterable[InputError], words: Mapping[str, str], shown: Iterable[str]) -> dict[str, Any]:
@@ -139,5 +140,5 @@ def field_errors(errors: Iterable[InputError], words: Mapping[str, str], shown: 
     for error in errors:
         name = error.field if error.field in fields else fields[0]
         label = words.get(f"field.{error.field}", error.field)
-        said[name] = words["input_error"].format(field=label, typed=error.typed[:100], example=error.example)
+        said[name] = clean(words["input_error"].format(field=label, typed=error.typed[:100], example=error.example))
     return {"response_action": "errors", "errors": said}

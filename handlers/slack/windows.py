@@ -99,7 +99,10 @@ class Windows:
         token = await self.conversation.offers.renew(case.id)
         if token is None:
             return None
-        return secret_window({**about, "token": token}, case.account or "", words)
+        message = await self._message(case, about["key"])
+        code = str(message.data.get("code", "-")) if message is not None else "-"
+        lead = words["form.secret.lead"].format(account=case.account or "", case=case.id, code=code)
+        return secret_window({**about, "token": token}, lead, words)
 
     async def _open(self, where: Where, view: Part) -> None:
         token = await self._tokens.token(where)

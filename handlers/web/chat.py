@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.core.case import Case, case_from_json, case_id
+from bot.core.cloud_talk import is_m365
 from bot.core.dialogue import Mind
 from bot.core.events import Event, Pressed, Submitted, Typed
 from bot.core.message import Fields, Message, Text, Untrusted
@@ -97,13 +98,16 @@ class Chat:
         return await self._handle(act, await self._case(act), Submitted(form, values), said)
 
     async def secret(self, request: web.Request) -> web.Response:
-        """The address to which this page may send the secret that was typed into it; 410 where nothing is offered."""
+        """Where this page may send the secret that was typed into it, or where its person signs in with Microsoft.
+
+        410 where nothing is offered.
+        """
         act = await self._act(request)
         case = await self._case(act)
         token = await self._conversation.offers.renew(case.id) if act.case is not None else None
         if token is None:
             raise web.HTTPGone
-        return web.json_response({"address": f"/s/{token}"})
+        return web.json_response({"address": f"/m365/{token}" if is_m365(case) else f"/s/{token}"})
 
     async def _act(self, request: web.Request) -> Act:
         person = self._sessions.person(request)

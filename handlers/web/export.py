@@ -1,40 +1,39 @@
-"""/r/CASE/export?k=KEY: the bundle for support, to whoever holds the key of the report."""
+"""/r/CASE/export?k=KEY: the bundle for support, to whoever may see the report."""
 
+import base64
 import json
 import platform
-import re
 import ssl
 from importlib.metadata import PackageNotFoundError, version
 
 from aiohttp import web
 
 from bot.core.bundle import bundle
-from bot.core.case import case_from_json, read_case_id
+from bot.core.dialogue import Mind
 from bot.store.store import Store
+from handlers.picture import picture_of
+from handlers.web.opening import Opening
+from handlers.web.session import Sessions
 
 _PACKAGES = ("aiohttp", "cryptography", "dnspython", "aioimaplib", "slack-bolt", "slack-sdk", "lark-oapi")
 
 
 class Export:
-    """Gives a report's bundle out as a file."""
+    """Gives a report's bundle out as a file, with the picture in it."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, mind: Mind | None = None, sessions: Sessions | None = None) -> None:
+        self._opening, self._mind = Opening(store, sessions), mind
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/r/{case}/export", self.give)]
 
     async def give(self, request: web.Request) -> web.Response:
-        case = read_case_id(request.match_info["case"])
-        key = request.query.get("k")
-        kept = await self._store.report_for(case, key) if case is not None and key else None
-        if kept is None or case is None:
-            raise web.HTTPNotFound
-        row = await self._store.case(case)
-        account = case_from_json(row.state).account if row is not None else None
-        made = bundle(kept.report, account, versions())
-        name = re.sub(r"[^A-Z0-9-]", "", case)
-        headers = {"Content-Disposition": f'attachment; filename="migcheck-{name}.json"'}
+        kept = await self._opening.kept(request)
+        made = bundle(kept.report, await self._opening.account(kept.report.case), versions())
+        drawn = await picture_of(kept.report, kept.lang, self._mind) if self._mind is not None else None
+        if drawn is not None and drawn.png is not None:
+            made["picture"] = f"data:image/png;base64,{base64.b64encode(drawn.png).decode()}"
+        headers = {"Content-Disposition": f'attachment; filename="migcheck-{kept.report.case}.json"'}
         text = json.dumps(made, ensure_ascii=False, indent=1)
         return web.Response(text=text, content_type="application/json", headers=headers)
 

@@ -26,7 +26,7 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-_PROBES = frozenset({"/healthz", "/readyz"})
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 """Load balancers ask these under the machine's own address; they show nothing of anybody."""
 
 
@@ -59,7 +59,12 @@ def host_guard(allowed: Iterable[str]) -> Middleware:
 
 
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
-    """On every answer, errors included; a page that needs another policy has set its own before."""
+    """On every answer, errors included."""
+    harden(response)
+
+
+def harden(response: web.StreamResponse) -> None:
+    """Set the headers that guard an answer; a page that needs another policy has set its own before."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = "migcheck"  # without versions
@@ -82,5 +87,8 @@ def from_elsewhere(request: web.Request) -> bool:
 
 
 def _is_own_origin(request: web.Request) -> bool:
-    origin = urlsplit(request.headers.get("Origin", ""))
+    try:
+        origin = urlsplit(request.headers.get("Origin", ""))
+    except ValueError:
+        return False
     return bool(origin.netloc) and _bare(origin.netloc) == _bare(request.headers.get("Host", ""))

@@ -20,6 +20,7 @@ class WebPort:
     secret_forms = False
     open_to_all = True
     channels = False
+    update_every = 0.0
 
     def __init__(self, store: Store, feed: Feed, clock: Callable[[], float] = time.time) -> None:
         self._store, self._feed, self._clock = store, feed, clock

@@ -86,7 +86,7 @@ class Server:
 
 
 def layout(report: Report) -> dict[str, Bar]:
-    """Where each step's bar begins, as near as the durations tell.
+    """Where each step's bar begins: as it was measured, otherwise as near as the durations tell.
 
     The domain's steps come first, servers that were typed at once; services run side by side; a log-in waits for the
     log-ins of the services before it.
@@ -106,6 +106,7 @@ def layout(report: Report) -> dict[str, Bar]:
         else:
             begin = ends.get(service, domain_end if discovered else 0.0)
             begin = max(begin, login_end) if stage == "login" else begin
+        begin = begin if step.started is None else step.started * 1000
         bars[step.id] = Bar(begin, step.duration_ms)
         ends[service] = begin + step.duration_ms
         login_end = ends[service] if stage == "login" else login_end

@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from bot.core.dialogue import Mind
 from bot.faults import own_fault
+from handlers.web.clients import PATIENT, Patience, accept, body_guard
 from handlers.web.guard import add_headers, host_guard
 from handlers.web.pages import notice, serve_static, words_in
 from handlers.web.session import language
@@ -26,9 +27,12 @@ class ListenError(Exception):
     """The address cannot be listened on. The message says why and what to do."""
 
 
-def make_app(hosts: Iterable[str], mind: Mind, routes: Sequence[web.AbstractRouteDef]) -> web.Application:
+def make_app(
+    hosts: Iterable[str], mind: Mind, routes: Sequence[web.AbstractRouteDef], patience: Patience = PATIENT
+) -> web.Application:
     """An application that answers under `hosts` only; every fault is a page in the reader's language."""
-    app = web.Application(middlewares=[_faults(mind), host_guard(hosts)], client_max_size=_MOST_BODY)
+    guards = [_faults(mind), host_guard(hosts), body_guard(patience.body)]
+    app = web.Application(middlewares=guards, client_max_size=_MOST_BODY)
     app.on_response_prepare.append(add_headers)
     app.add_routes([*routes, web.get("/static/{name}", serve_static)])
     return app
@@ -50,6 +54,8 @@ def _faults(mind: Mind) -> Middleware:
             status = error.status
         except ConnectionError:
             raise
+        except RecursionError:
+            status = 400  # a body that is nested as no client of ours nests
         except Exception as error:  # noqa: BLE001 - the last border; the words of a foreign error may hold anything
             _log.error("a page failed", method=request.method, fault=own_fault(error))
             status = 500
@@ -73,14 +79,20 @@ def bind(host: str, port: int) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def serving(app: web.Application, listener: socket.socket) -> AsyncIterator[None]:
+async def serving(
+    app: web.Application, listener: socket.socket, patience: Patience = PATIENT, most: int | None = None
+) -> AsyncIterator[None]:
     """Serve while the context lasts; then requests under way get a moment to end."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_LAST_ANSWERS, handle_signals=False)
     await runner.setup()
+    assert runner.server is not None  # since `setup`
+    accepting = None
     try:
-        await web.SockSite(runner, listener).start()
+        accepting = await accept(runner.server, listener, patience, most)
         yield
     finally:
+        if accepting is not None:
+            accepting.close()
         await runner.cleanup()
 
 

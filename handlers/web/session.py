@@ -24,6 +24,11 @@ class Sessions:
     secure: bool
 
     @property
+    def cookie(self) -> str:
+        """The cookie's name. With https no neighbour under the same domain can set it (RFC 6265bis, 4.1.3.2)."""
+        return f"__Host-{COOKIE}" if self.secure else COOKIE
+
+    @property
     def open(self) -> bool:
         """Whether whoever reaches the page may use it."""
         return not self.key
@@ -33,15 +38,15 @@ class Sessions:
 
     def person(self, request: web.Request) -> str | None:
         """The person of a request, None where the cookie is missing or not ours."""
-        name, _, proof = request.cookies.get(COOKIE, "").partition(".")
-        if len(name) < _ID_BYTES or not hmac.compare_digest(proof.encode(), self._proof(name).encode()):
+        name, _, proof = request.cookies.get(self.cookie, "").partition(".")
+        if not (name + proof).isascii() or len(name) < _ID_BYTES or not hmac.compare_digest(proof, self._proof(name)):
             return None
         return "web:" + hashlib.sha256(name.encode()).hexdigest()[:20]
 
     def begin(self, response: web.StreamResponse) -> None:
         """Give a browser its cookie."""
         name = secrets.token_urlsafe(_ID_BYTES)
-        self._set(response, COOKIE, f"{name}.{self._proof(name)}")
+        self._set(response, self.cookie, f"{name}.{self._proof(name)}")
 
     def remember_lang(self, response: web.StreamResponse, lang: Lang) -> None:
         self._set(response, LANG_COOKIE, lang)

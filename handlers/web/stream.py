@@ -23,8 +23,11 @@ _SIGN_OF_LIFE = 20.0
 
 
 class Stream:
-    def __init__(self, store: Store, feed: Feed, sessions: Sessions) -> None:
+    """`look_every`: seconds after which the store is looked at, where other nodes write into it as well."""
+
+    def __init__(self, store: Store, feed: Feed, sessions: Sessions, look_every: float | None = None) -> None:
         self._store, self._feed, self._sessions = store, feed, sessions
+        self._pause = look_every or _SIGN_OF_LIFE
 
     def routes(self) -> list[web.RouteDef]:
         return [web.get("/chat/stream", self.serve, allow_head=False)]
@@ -43,7 +46,7 @@ class Stream:
                 changed.clear()
                 await response.write(await news.gather() or b": \n\n")
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(_SIGN_OF_LIFE):
+                    async with asyncio.timeout(self._pause):
                         await changed.wait()
         return response
 

@@ -218,7 +218,7 @@ async def test_the_chat_page_has_no_script_or_style_inside(visitor: Visitor) -> 
 async def test_health(visitor: Visitor) -> None:
     alive, ready = await visitor.get("/healthz"), await visitor.get("/readyz", headers={"Host": "10.0.0.9:8080"})
     assert alive.status == ready.status == 200
-    assert await ready.json() == {"status": "ok", "store": "ok"}
+    assert await ready.json() == {"status": "ok", "store": "ok", "queue": "ok", "disk": "ok", "clock": "ok"}
 
 
 async def test_not_ready_without_the_store(launch: Launch, tmp_path: Path) -> None:
@@ -230,7 +230,8 @@ async def test_not_ready_without_the_store(launch: Launch, tmp_path: Path) -> No
         (tmp_path / "store.db").mkdir()
         response = await session.get(f"{bot.origin}/readyz")
         assert response.status == 503
-        assert await response.json() == {"status": "not ready", "store": "failed"}
+        told = await response.json()
+        assert (told["status"], told["store"], told["queue"]) == ("not ready", "failed", "ok")
         assert (await session.get(f"{bot.origin}/healthz")).status == 200
         (tmp_path / "store.db").rmdir()
 

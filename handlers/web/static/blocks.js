@@ -3,7 +3,7 @@
 const MARKS = { pass: "✓", fail: "✗", warn: "!", unknown: "?", skipped: "–", running: "…" };
 const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const COMMAND =
-  /(openssl s_client [^\n]*?<\/dev\/null|dig \+short [\w.+ -]+[\w](?: ; dig \+short [\w.+ -]+[\w])?|nslookup [\w.=-]+(?: [\w.-]+)?|nc -vz \S+ \d+|telnet \S+ \d+|Test-NetConnection \S+ -Port \d+)/;
+  /(openssl s_client [^\n]*?<\/dev\/null|dig \+short (?:\+cd )?[A-Z]+ [A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?(?: ; dig \+short (?:\+cd )?[A-Z]+ [A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?)?|nslookup (?:-type=[a-z]+ )?[A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])?|nc -vz [A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])? \d+|telnet [A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])? \d+|Test-NetConnection [A-Za-z0-9](?:[A-Za-z0-9._:-]*[A-Za-z0-9])? -Port \d+|python -m bot [a-z]+(?: --[a-z-]+)*|(?:Get|Set|New)-[A-Z][A-Za-z]+ [^\n]+)/;
 const MOST_FOREIGN = 1000;
 
 /** An element with attributes and children; strings become text, without control and direction characters. */
@@ -118,7 +118,7 @@ function buttons(block, page) {
     if (button.action === "secret" && page.offer) return { open: secretForm, ended }[page.offer]?.(page) ?? null;
     if (page.offer === "ended") return null;
     const element = make("button", { type: "button", class: look, "data-action": button.action }, button.label);
-    element.addEventListener("click", () => page.press(button.action, button.label));
+    element.addEventListener("click", () => (button.action === "microsoft" ? page.signIn() : page.press(button.action, button.label)));
     return element;
   });
   const shown = made.filter(Boolean);

@@ -73,15 +73,22 @@ async function sendSecret(value) {
   return "";
 }
 
+/** Open the page from which one signs in with Microsoft; each press has an address of its own. */
+async function signIn() {
+  const where = await post("/chat/secret", {});
+  if (where !== null) window.open(where.address, "_blank", "noopener");
+}
+
 // What is shown
 
+const isOffer = (data) => /^(offer|signin)/.test(data.key ?? "");
 const caseNow = () => cases.find((one) => one.id === open);
 
-/** Whether a message is an offer to type a secret, and whether that is open: only the newest is, while the case says so. */
+/** Whether a message is an offer to type a secret or to sign in, and whether that is open: only the newest is, while the case says so. */
 function offerOf(data) {
   const offered = caseNow()?.offered ?? false;
-  if (!(data.key ?? "").startsWith("offer")) return offered ? "elsewhere" : "";
-  const newest = Math.max(...[...messages.values()].filter((m) => (m.data.key ?? "").startsWith("offer")).map((m) => m.data.id));
+  if (!isOffer(data)) return offered ? "elsewhere" : "";
+  const newest = Math.max(...[...messages.values()].filter((m) => isOffer(m.data)).map((m) => m.data.id));
   return offered && data.id === newest ? "open" : "ended";
 }
 
@@ -106,6 +113,7 @@ function draw(data) {
       act("/chat/submit", { form, values });
     },
     sendSecret,
+    signIn,
   };
   const time = new Date(data.at * 1000);
   const when = make("time", { datetime: time.toISOString() }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
@@ -171,14 +179,16 @@ function keepOpen(before, after) {
 /** Draw again what depends on the case's state: offers, and forms of which only the newest can be used. */
 function settle() {
   for (const { data, element } of messages.values()) {
-    const has = data.body.blocks.some((block) => block.type === "Buttons" && block.buttons.some((one) => one.action === "secret"));
+    const offers = (block) => block.type === "Buttons" && block.buttons.some((one) => ["secret", "microsoft"].includes(one.action));
+    const has = data.body.blocks.some(offers);
     if (has && element.dataset.offer !== offerOf(data)) put(data);
   }
   const forms = [...log.querySelectorAll("form.ask fieldset")];
   for (const [place, form] of forms.entries()) form.disabled = place < forms.length - 1;
   focusSecret();
-  at("hint").textContent = caseNow()?.offered ? words.hint_secret : words.hint;
-  at("hint").classList.toggle("strong", caseNow()?.offered ?? false);
+  const field = log.querySelector("form.secret") !== null;
+  at("hint").textContent = field ? words.hint_secret : words.hint;
+  at("hint").classList.toggle("strong", field);
 }
 
 function drawCases() {

@@ -1,0 +1,36 @@
+"""One of several nodes: it gives signs of life, follows the store's clock, and takes up what dead nodes have left."""
+
+from bot.queue.shared import BEAT_EVERY, SILENT_FOR, SharedQueue
+from bot.store.nodes import Node, Nodes, StoreClock
+from handlers.conversation import Conversation
+
+SWEEP_EVERY, SWEPT_AGE = 60.0, 120.0
+"""Seconds between two searches for effects without a job, and how old those are at least."""
+_FORGOTTEN_AFTER = 3600.0
+
+
+class Presence:
+    """The node among the others. Every method raises StoreError where the store or the queue fails."""
+
+    every = BEAT_EVERY
+
+    def __init__(self, nodes: Nodes, queue: SharedQueue, clock: StoreClock, me: Node) -> None:
+        self._nodes, self._queue, self._clock, self._me = nodes, queue, clock, me
+
+    async def beat(self) -> None:
+        """A sign of life, and a look at the clock and at the others."""
+        await self._clock.follow(self._nodes)
+        await self._nodes.beat(Node(self._me.id, self._me.role, self._me.version, self._clock()))
+        await self._queue.rescue(self._alive)
+
+    async def leave(self) -> None:
+        await self._nodes.leave(self._me.id)
+
+    async def _alive(self) -> frozenset[str]:
+        return frozenset(node.id for node in await self._nodes.since(self._clock() - SILENT_FOR))
+
+
+async def sweep(conversation: Conversation, nodes: Nodes, clock: StoreClock) -> None:
+    """Find effects whose jobs were lost, and forget nodes that are long gone."""
+    await conversation.sweep(SWEPT_AGE)
+    await nodes.forget(clock() - _FORGOTTEN_AFTER)

@@ -1,0 +1,130 @@
+"""The queue of a bot that is one process. What waits is lost with it, and made anew from the store by the next one."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+
+from bot.faults import own_fault
+from bot.logs import of_case
+from bot.queue.job import CHECKS, WATCHES, Job, Work
+
+AT_ONCE: Mapping[str, int] = {CHECKS: 24, WATCHES: 2}
+"""Jobs of a queue that run side by side. More checks would make everybody wait; what nobody waits for stays behind."""
+_TRIES = 10
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+_log = structlog.get_logger(__name__)
+
+
+class LocalQueue:
+    """See `bot.queue.job.Queue`."""
+
+    transactional = lasting = False
+
+    def __init__(self, clock: Callable[[], float], at_once: Mapping[str, int] = AT_ONCE) -> None:
+        self._clock = clock
+        self._slots = {queue: asyncio.Semaphore(most) for queue, most in at_once.items()}
+        self._work: Work = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._waiting: dict[Job, float] = {}
+        """Jobs that are due, and since when."""
+        self._tasks: dict[asyncio.Task[None], Job] = {}
+        self._last: dict[str, asyncio.Task[None]] = {}
+        """The last task of each lock."""
+        self._open = True
+
+    async def start(self, work: Work) -> None:
+        self._work = work
+
+    async def defer(self, jobs: Iterable[Job], connection: Any = None) -> None:  # noqa: ARG002 - it has none
+        for job in jobs:
+            if job.at is not None and (pause := job.at - self._clock()) > 0:
+                self._later(job, pause)
+            elif self._open:
+                self._begin(job)
+
+    async def stop(self, name: str) -> None:
+        if (timer := self._timers.pop(name, None)) is not None:
+            timer.cancel()
+        for task in [task for task, job in self._tasks.items() if job.name == name]:
+            task.cancel()
+
+    async def close(self, grace: float) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        until = asyncio.get_running_loop().time() + grace
+        while self._tasks and (left := until - asyncio.get_running_loop().time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        self._open = False
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def settle(self) -> None:
+        """Until everything that is to be shown was shown."""
+        while tasks := [task for task, job in self._tasks.items() if job.task == "deliver"]:
+            await asyncio.wait(tasks)
+
+    async def pause(self) -> None:
+        """There is no other node."""
+
+    async def ready(self) -> None:
+        """It always is."""
+
+    async def depth(self) -> Mapping[str, tuple[int, float]]:
+        now, found = self._clock(), dict[str, tuple[int, float]]()
+        for job, since in self._waiting.items():
+            count, oldest = found.get(job.queue, (0, 0.0))
+            found[job.queue] = count + 1, max(oldest, now - since)
+        return found
+
+    def _later(self, job: Job, pause: float) -> None:
+        name = job.name or f"{job.task}:{job.effect}"
+        if (earlier := self._timers.pop(name, None)) is not None:
+            earlier.cancel()
+
+        def due() -> None:
+            self._timers.pop(name, None)
+            self._begin(job)
+
+        self._timers[name] = asyncio.get_running_loop().call_later(pause, due)
+
+    def _begin(self, job: Job) -> None:
+        if job in self._waiting:
+            return  # it will see what has come since
+        self._waiting[job] = self._clock()
+        before = self._last.get(job.lock) if job.lock is not None else None
+        task = asyncio.create_task(self._run(job, before))
+        self._tasks[task] = job
+        if job.lock is not None:
+            self._last[job.lock] = task
+        task.add_done_callback(lambda _: self._ended(task, job))
+
+    def _ended(self, task: asyncio.Task[None], job: Job) -> None:
+        del self._tasks[task]
+        self._waiting.pop(job, None)
+        if job.lock is not None and self._last.get(job.lock) is task:
+            del self._last[job.lock]
+
+    async def _run(self, job: Job, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        slots = self._slots.get(job.queue)
+        if slots is None:
+            return await self._try(job)
+        async with slots:
+            return await self._try(job)
+
+    async def _try(self, job: Job) -> None:
+        """What fails again and again is left to the next start."""
+        self._waiting.pop(job, None)
+        for turn in range(_TRIES):
+            try:
+                with of_case(job.case):
+                    return await self._work[job.task](job)
+            except Exception as error:  # noqa: BLE001 - the next try may go better
+                _log.error("a job failed", task=job.task, case=job.case, turn=turn, fault=own_fault(error))
+            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**turn))
+        return None

@@ -1,0 +1,252 @@
+"""The queue of several nodes: procrastinate's, in PostgreSQL. Its jobs, locks, notifications and signs of life."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.job_context import AbortReason
+from procrastinate.jobs import Job as Stored
+
+from bot.faults import own_fault
+from bot.logs import of_case
+from bot.queue.job import CHAT, CHECKS, WATCHES, Job, Task, Work, own_queue
+from bot.store.rows import StoreError
+
+BEAT_EVERY, SILENT_FOR = 5.0, 20.0
+"""Seconds between two signs of life, and after how many without one somebody is taken for dead."""
+_AT_ONCE: Mapping[str, int] = {CHAT: 60, CHECKS: 24, WATCHES: 2}
+_OWN_AT_ONCE = 24
+_POLL = 2.0
+"""Seconds until a job that is due at a time of its own is found; all others are notified of."""
+_RETRIES, _LONGEST_PAUSE = 20, 60
+_RESTART_AFTER = 1.0
+_TASKS: tuple[Task, ...] = ("deliver", "check", "watch", "expire")
+_OWN = own_queue("")
+_log = structlog.get_logger(__name__)
+
+
+class SharedQueue:
+    """See `bot.queue.job.Queue`. `node` is this process; `role` says at which queues it works: web, worker or all."""
+
+    lasting = True
+
+    def __init__(self, url: str, node: str, role: str, *, transactional: bool, grace: float) -> None:
+        self.transactional, self._grace = transactional, grace
+        chat = {CHAT: _AT_ONCE[CHAT], own_queue(node): _OWN_AT_ONCE}
+        probes = {CHECKS: _AT_ONCE[CHECKS], WATCHES: _AT_ONCE[WATCHES]}
+        self._queues = (chat if role != "worker" else {}) | (probes if role != "web" else {})
+        self._connector = procrastinate.PsycopgConnector(conninfo=url, min_size=2, max_size=10, timeout=10.0)
+        self._app = procrastinate.App(connector=self._connector)
+        for name in _TASKS:
+            self._app.task(name=name, pass_context=True, retry=_Again())(self._carry_out)
+        self._work: Work = {}
+        self._workers: dict[str, asyncio.Task[None]] = {}
+        self._working: set[str] = set()
+        self._shown = asyncio.Condition()
+        self._showing = 0
+
+    async def open(self) -> None:
+        """Connect, and make the tables where there are none: of several nodes one does. Raises StoreError."""
+        for noisy in ("procrastinate", "psycopg", "psycopg.pool"):
+            logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what fails is told here, without values
+        with _faults():
+            await self._app.open_async()
+            async with self._connector.pool.connection() as connection:
+                await connection.execute("SELECT pg_advisory_xact_lock(hashtext('migcheck.queue'))")
+                found = await connection.execute("SELECT to_regclass('procrastinate_jobs')")
+                if (await found.fetchone()) == (None,):
+                    await connection.execute(self._app.schema_manager.get_schema())
+
+    async def start(self, work: Work) -> None:
+        self._work = work
+        for queue, at_once in self._queues.items():
+            self._workers[queue] = asyncio.create_task(self._work_at(queue, at_once))
+
+    async def defer(self, jobs: Iterable[Job], connection: Any = None) -> None:
+        stored = [_stored(job) for job in jobs]
+        with _faults():
+            if connection is not None and stored:
+                await self._app.job_manager.batch_defer_jobs_async(stored, connection=connection)
+                return
+            for one in stored:
+                with contextlib.suppress(AlreadyEnqueued):
+                    await self._app.job_manager.defer_job_async(one)
+
+    async def stop(self, name: str) -> None:
+        manager = self._app.job_manager
+        with _faults():
+            for job in await manager.list_jobs_async(queueing_lock=name):
+                if job.id is not None:
+                    await manager.cancel_job_by_id_async(job.id, abort=True, delete_job=True)
+
+    async def settle(self) -> None:
+        async with self._shown:
+            await self._shown.wait_for(lambda: not self._showing)
+
+    async def pause(self) -> None:
+        """Take no more of what other nodes can do as well."""
+        await self._end(queue for queue in self._queues if queue in (CHECKS, WATCHES))
+
+    async def close(self, grace: float) -> None:  # noqa: ARG002 - procrastinate's workers were told when they began
+        await self._end(self._queues)
+        await self._app.close_async()
+
+    async def ready(self) -> None:
+        """Raises StoreError where this node cannot work at its queues now."""
+        with _faults():
+            async with self._connector.pool.connection(timeout=1.0) as connection:
+                await connection.execute("SELECT 1")
+        if missing := self._workers.keys() - self._working:
+            raise StoreError(f"no worker for {', '.join(sorted(missing))}")
+
+    async def depth(self) -> Mapping[str, tuple[int, float]]:
+        """How many jobs are due and wait, and since how many seconds the oldest, by queue; nodes' own ones together."""
+        query = (
+            "SELECT CASE WHEN j.queue_name LIKE %s THEN 'own' ELSE j.queue_name END AS queue, count(*),"
+            " coalesce(extract(epoch FROM now() - min(greatest(e.at, j.scheduled_at))), 0)"
+            " FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'"
+            " WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now()) GROUP BY 1"
+        )
+        with _faults():
+            async with self._connector.pool.connection() as connection:
+                rows = await (await connection.execute(query, (f"{_OWN}%",))).fetchall()
+        return {queue: (count, float(age)) for queue, count, age in rows}
+
+    async def rescue(self, alive: Callable[[], Awaitable[frozenset[str]]]) -> int:
+        """Give the jobs of workers and nodes that have died to others; how many. One node at a time does it.
+
+        `alive` are the nodes that give signs of life.
+        """
+        async with self._alone("migcheck.rescue") as mine:
+            if not mine:
+                return 0
+            return await self._retry_stalled() + await self._empty_own_queues(await alive())
+
+    async def _retry_stalled(self) -> int:
+        manager = self._app.job_manager
+        stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_FOR))
+        for job in stalled:
+            decision = _handed_on(job)
+            await manager.retry_job(job, queue=decision.queue, lock=decision.lock)
+        return len(stalled)
+
+    async def _empty_own_queues(self, alive: frozenset[str]) -> int:
+        """What waits in a dead node's own queue can be done by nobody any more; somebody must say so."""
+        manager, moved = self._app.job_manager, 0
+        for found in await manager.list_queues_async():
+            queue = str(found["name"])
+            if not queue.startswith(_OWN) or queue.removeprefix(_OWN) in alive:
+                continue
+            for job in await manager.list_jobs_async(queue=queue, status="todo"):
+                if job.id is not None and await manager.cancel_job_by_id_async(job.id, delete_job=True):
+                    await manager.defer_job_async(
+                        job.evolve(id=None, queue=CHECKS, lock=f"job:{job.id}", queueing_lock=None)
+                    )
+                    moved += 1
+        return moved
+
+    @contextlib.asynccontextmanager
+    async def _alone(self, what: str) -> AsyncIterator[bool]:
+        """Whether nobody else is at this; if so, nobody will be meanwhile."""
+        with _faults():
+            async with self._connector.pool.connection() as connection:
+                got = await connection.execute("SELECT pg_try_advisory_xact_lock(hashtext(%s))", (what,))
+                yield (await got.fetchone()) == (True,)
+
+    async def _work_at(self, queue: str, at_once: int) -> None:
+        """A worker ends where the database is away; then a new one is tried."""
+        while True:
+            self._working.add(queue)
+            try:
+                await self._app.run_worker_async(
+                    queues=[queue],
+                    concurrency=at_once,
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=_POLL,
+                    abort_job_polling_interval=_POLL,
+                    shutdown_graceful_timeout=self._grace,
+                    update_heartbeat_interval=BEAT_EVERY,
+                    stalled_worker_timeout=SILENT_FOR,
+                    delete_jobs="successful",
+                )
+            except (ConnectorException, psycopg.Error, OSError) as error:
+                _log.warning("the queue cannot be used", queue=queue, error=type(error.__cause__ or error).__name__)
+            self._working.discard(queue)
+            await asyncio.sleep(_RESTART_AFTER)
+
+    async def _end(self, queues: Iterable[str]) -> None:
+        tasks = [task for queue in list(queues) if (task := self._workers.pop(queue, None)) is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _carry_out(self, context: JobContext, case: str, effect: int) -> None:
+        name: Any = context.job.task_name
+        self._showing += name == "deliver"
+        try:
+            with of_case(case):
+                await self._work[name](Job(name, case, effect))
+        except asyncio.CancelledError:
+            if context.abort_reason() is AbortReason.SHUTDOWN:
+                raise _Unfinished from None
+            if context.abort_reason() is None:
+                raise
+        except Exception as error:
+            _log.error("a job failed", task=name, case=case, turn=context.job.attempts, fault=own_fault(error))
+            raise
+        finally:
+            self._showing -= name == "deliver"
+            async with self._shown:
+                self._shown.notify_all()
+
+
+class _Unfinished(Exception):  # noqa: N818 - nothing is wrong
+    """The process ends before the job does."""
+
+
+class _Again(BaseRetryStrategy):
+    """A job that was cut short is for another node, at once; one that failed is tried again, later each time."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Stored) -> RetryDecision | None:
+        if isinstance(exception, _Unfinished):
+            return _handed_on(job)
+        if job.attempts >= _RETRIES:
+            return None
+        return RetryDecision(retry_in={"seconds": min(_LONGEST_PAUSE, 2**job.attempts)})
+
+
+def _handed_on(job: Stored) -> RetryDecision:
+    """For whoever can do it. What one node alone could do has lost its secret: somebody says so at once."""
+    if job.queue.startswith(_OWN):
+        return RetryDecision(queue=CHECKS, lock=f"job:{job.id}")
+    return RetryDecision()
+
+
+def _stored(job: Job) -> Stored:
+    return Stored(
+        queue=job.queue,
+        lock=job.lock,
+        queueing_lock=job.name,
+        task_name=job.task,
+        task_kwargs={"case": job.case, "effect": job.effect},
+        scheduled_at=datetime.fromtimestamp(job.at, UTC) if job.at is not None else None,
+    )
+
+
+@contextlib.contextmanager
+def _faults() -> Any:
+    """Raises StoreError in place of the database's errors: they may show addresses and values."""
+    try:
+        yield
+    except AlreadyEnqueued:
+        raise
+    except (ConnectorException, psycopg.Error, OSError) as error:
+        raise StoreError(f"the queue cannot be used ({type(error.__cause__ or error).__name__})") from None

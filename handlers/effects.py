@@ -1,0 +1,171 @@
+"""One effect carried out: a message shown or changed, a run stopped, an offer made."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from bot.core import speech
+from bot.core.case import Case, case_from_json
+from bot.core.codec import from_json, to_json
+from bot.core.dialogue import Mind
+from bot.core.events import (
+    Amend,
+    ForgetSecret,
+    Meet,
+    OfferSecret,
+    Post,
+    Share,
+    StartCheck,
+    StopCheck,
+    StopWatch,
+    Watch,
+    Whisper,
+)
+from bot.core.message import Button, Buttons, Message
+from bot.queue.job import Queue
+from bot.store.store import Store
+from bot.store.vault import Vault
+from handlers.beside import Beside
+from handlers.calm import Calm
+from handlers.jobs import Due, run_name
+from handlers.offers import Offers
+from handlers.port import Port
+
+_KEY_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Where people reach the bot's pages, and whether a platform's own form takes secrets (`secrets.entry: modal`)."""
+
+    origin: str
+    modal: bool
+
+
+class Effects:
+    """`ports` are the platforms by name; a case's `surface` names its own."""
+
+    def __init__(  # noqa: PLR0917 - one of each part
+        self,
+        store: Store,
+        vault: Vault,
+        queue: Queue,
+        mind: Mind,
+        ports: Mapping[str, Port],
+        pages: Pages,
+        offers: Offers,
+        beside: Beside,
+        calm: Calm,
+        now: Callable[[], float],
+    ) -> None:
+        self._store, self._vault, self._queue, self._mind, self._ports = store, vault, queue, mind, ports
+        self._pages, self._offers, self._beside, self._calm, self.now = pages, offers, beside, calm, now
+
+    async def case(self, name: str) -> Case | None:
+        row = await self._store.case(name)
+        return case_from_json(row.state) if row is not None else None
+
+    async def pause(self, case: Case, amend: Amend) -> float:
+        """Seconds until a message may be changed once more; the last state of one may always be shown."""
+        port = self._ports.get(case.surface)
+        if port is None or amend.message.data.get("progress") != "running" or not port.update_every:
+            return 0.0
+        known = await self._store.message(case.id, amend.key)
+        if known is None or known.updated == known.created:  # the first change of it
+            return 0.0
+        return min(port.update_every, known.updated + port.update_every - self.now())
+
+    async def carry_out(self, case: Case, due: Due) -> None:
+        """Do it, or do it once more: nothing is shown twice."""
+        match due.effect:
+            case StopCheck(run=run):
+                await self._stop_check(case.id, run)
+            case ForgetSecret():
+                self._vault.forget(case.id)  # offers were withdrawn when this was stored
+            case StopWatch():
+                await self._stop_watch(case.id)
+            case _ if (port := self._ports.get(case.surface)) is not None:
+                await self._calm.wait()
+                await self._show(port, case, due)
+            case _:
+                pass  # a platform that was switched off
+
+    async def _show(self, port: Port, case: Case, due: Due) -> None:
+        match due.effect:
+            case Post(key=key, message=message):
+                await self._post(port, case, key, message, report="verdict" in message.data)
+            case Amend(key=key, message=message):
+                await self._amend(port, case, key, message)
+            case Whisper(message=message):
+                await port.whisper(case, message)
+            case OfferSecret(key=key):
+                await self._offer(port, case, key)
+            case Meet() as meet:
+                await self._beside.meet(port, case, due, meet)
+            case Share() as share:
+                await self._beside.share(port, case, due, share)
+            case _:
+                raise AssertionError(type(due.effect))
+
+    async def _post(self, port: Port, case: Case, key: str, message: Message, *, report: bool = False) -> None:
+        """Show a message once. What is kept of it opens nothing; what is shown may hold a link that does."""
+        known = await self._store.message(case.id, key)
+        if known is not None and known.ref is not None:
+            return
+        shown = await self._with_page(case, message) if report else message
+        await self._put(port, case, key, message, shown, again=known is not None)
+
+    async def _put(self, port: Port, case: Case, key: str, kept: Message, shown: Message, *, again: bool) -> None:
+        await self._store.put_message(case.id, case.person, key, to_json(kept), self.now())
+        ref = await port.post(case, key, shown, again=again)
+        if again:  # what was found may be an earlier state
+            await port.amend(case, key, ref, shown)
+        await self._store.put_ref(case.id, key, ref)
+
+    async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
+        known = await self._store.message(case.id, key)
+        if known is None or known.ref is None:
+            return await self._post(port, case, key, message)
+        await self._store.put_message(case.id, case.person, key, to_json(message), self.now())
+        return await port.amend(case, key, known.ref, message)
+
+    async def _offer(self, port: Port, case: Case, key: str) -> None:
+        """The offer, where it was not taken back before it was shown. Only its code is kept, not the way to it."""
+        known = await self._store.message(case.id, key)
+        if not case.offered or (known is not None and known.ref is not None):
+            return
+        token, code = await self._offers.make(case.id, case.person)
+        wisdom = self._mind.wisdom(case.lang)
+        kept = replace(speech.secret_offer(case, wisdom, code, None), data={"code": code})
+        url = None if self._pages.modal and port.secret_forms else f"{self._pages.origin}/s/{token}"
+        shown = speech.secret_offer(case, wisdom, code, url)
+        await self._put(port, case, key, kept, shown, again=known is not None)
+
+    async def _with_page(self, case: Case, message: Message) -> Message:
+        """A report's message with the link to its page, whose key is in the person's message alone."""
+        key = secrets.token_urlsafe(_KEY_BYTES)
+        await self._store.add_report_key(case.id, key)
+        texts = self._mind.wisdom(case.lang).catalogue.texts
+        page, export = texts["web"]["chat.full_report"], texts["words"]["button.export"]
+        links = (
+            Button("page", page, url=f"{self._pages.origin}/r/{case.id}?k={key}"),
+            Button("export", export, url=f"{self._pages.origin}/r/{case.id}/export?k={key}"),
+        )
+        return replace(message, blocks=(*message.blocks, Buttons(links)))
+
+    # What is not shown.
+
+    async def _stop_check(self, case: str, run: int) -> None:
+        """End a run before its job begins, or cancel the job."""
+        await self._end(case, lambda effect: isinstance(effect, StartCheck) and effect.run == run)
+        await self._queue.stop(run_name(case, run))
+
+    async def _stop_watch(self, case: str) -> None:
+        for name in await self._end(case, lambda effect: isinstance(effect, Watch)):
+            await self._queue.stop(f"watch:{name}")
+
+    async def _end(self, case: str, which: Callable[[object], bool]) -> list[int]:
+        rows = await self._store.open_effects(case)
+        ids = [row.id for row in rows if which(from_json(row.effect))]
+        await self._store.effects_done(ids, self.now())
+        return ids

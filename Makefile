@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo setup setup-dev test check format lock bench links preview screenshots clean
+.PHONY: run demo setup setup-dev test check format lock bench bench-load links preview screenshots clean
 
 run: setup
 	$(BIN)/python -m bot run
@@ -49,6 +49,11 @@ lock: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks
+
+# Thousands of people, several nodes, PostgreSQL: a quarter of an hour.
+bench-load: setup-dev
+	bin/install-test-packages
+	$(BIN)/python -m benchmarks load
 
 clean:
 	rm -rf .venv .cache

@@ -1,1 +1,1 @@
-"""What is promised about speed, measured: `python -m benchmarks [round_trips|batch|start|refusals]`."""
+"""What is promised about speed, measured: `python -m benchmarks [start|round_trips|batch|people|refusals|load]`."""

@@ -55,7 +55,7 @@ def zone(count: int, dead: int) -> Mapping[bytes, bytes]:
     return answers
 
 
-class _NameServer(asyncio.DatagramProtocol):
+class NameServer(asyncio.DatagramProtocol):
     def __init__(self, answers: Mapping[bytes, bytes]) -> None:
         self._answers = answers
 
@@ -92,7 +92,7 @@ async def main(count: int, dead: int, folder: Path) -> None:
     (folder / "root.pem").write_bytes(root.pem)
     context = root.intermediate().issue("*.crowd.test").server_context()
     loop = asyncio.get_running_loop()
-    await loop.create_datagram_endpoint(lambda: _NameServer(zone(count, dead)), local_addr=(NAMES, 53535))
+    await loop.create_datagram_endpoint(lambda: NameServer(zone(count, dead)), local_addr=(NAMES, 53535))
     async with contextlib.AsyncExitStack() as stack:
         for port, words in ((993, IMAP), (465, SMTP)):
             await loop.create_server(lambda words=words: _Greeter(*words), ADDRESS, port, ssl=context, backlog=1024)

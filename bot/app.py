@@ -19,7 +19,7 @@ from bot.core.model import Lang
 from bot.core.wisdom import Wisdom
 from bot.faults import own_fault
 from bot.logs import set_up_logging
-from bot.network import open_network, wisdom_in
+from bot.network import open_network, registration, wisdom_in
 from bot.queue.job import Queue
 from bot.queue.local import LocalQueue
 from bot.settings import Settings, load_settings
@@ -43,6 +43,7 @@ from handlers.web.report_page import ReportPage
 from handlers.web.secret_page import SecretPage
 from handlers.web.server import ListenError, bind, make_app, serving
 from handlers.web.session import chat_key, sessions
+from handlers.web.sign_in_page import SignInPage
 from handlers.web.stream import Stream
 
 if TYPE_CHECKING:
@@ -224,7 +225,9 @@ def _parts(
 def _pages(house: House, conversation: Conversation, feed: Feed, *, chat: bool) -> list[web.RouteDef]:
     store, mind, browsers = house.store, house.mind, sessions(house.settings)
     routes = [*SecretPage(store, conversation, mind, house.clock).routes()]
-    routes += [*ReportPage(store, mind, browsers).routes(), *Export(store).routes()]
+    routes += [*ReportPage(store, mind, browsers).routes(), *Export(store, mind, browsers).routes()]
+    if (app := registration(house.settings)) is not None:
+        routes += SignInPage(store, conversation.take_secret, mind, app, house.clock).routes()
     if chat:
         look_every = _LOOK_FOR_NEWS if house.queue.lasting else None
         routes += Front(mind, browsers, house.settings.web.suggestions).routes()

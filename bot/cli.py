@@ -99,6 +99,12 @@ def _add_erase(erase: argparse.ArgumentParser) -> None:
     erase.add_argument("--person", metavar="ID", required=True)
 
 
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    audit.add_argument("--person", metavar="ID", help="of one person only")
+    audit.add_argument("--since", metavar="7d|DATE", help="from that long ago, or from a day or time on")
+    audit.add_argument("--json", action="store_true", help="one JSON object a line")
+
+
 def _add_check(check: argparse.ArgumentParser) -> None:
     check.add_argument("domain", metavar="DOMAIN", nargs="?", help="the domain that is migrated")
     check.add_argument("--scenario", choices=SCENARIOS, default="auto")
@@ -127,6 +133,7 @@ _COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], object]]] = 
     "manifest": ("print the app manifest that matches app.yaml", _add_manifest),
     "doctor": ("check the configuration", lambda _: None),
     "erase": ("erase what is kept of a person", _add_erase),
+    "audit": ("who checked what", _add_audit),
 }
 
 
@@ -158,6 +165,10 @@ def _run(args: argparse.Namespace) -> int:
             from bot.reporting import erase_command  # noqa: PLC0415
 
             return erase_command(args.person)
+        case "audit":
+            from bot.auditing import audit_command  # noqa: PLC0415
+
+            return audit_command(args.person, args.since, as_json=args.json)
         case _:
             from bot.app import run_command  # noqa: PLC0415
 

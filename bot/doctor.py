@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Sequence
 
 from bot.faults import own_fault
-from bot.health.house import check_knowledge, check_settings, check_store
+from bot.health.house import check_knowledge, check_process, check_settings
 from bot.health.lark import check_lark
+from bot.health.m365 import check_m365
 from bot.health.outcome import Check, Mark, Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry
+from bot.health.public import check_public_answer
 from bot.health.slack import check_slack
-from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
+from bot.health.stored import check_queue, check_store
+from bot.health.surroundings import check_fonts, check_nameservers, check_surroundings, check_trust
 from bot.settings import Settings, SettingsError, load_settings
 
 ALL_WELL, WRONG, UNDECIDED = 0, 1, 3
@@ -20,15 +23,20 @@ CHECKS: tuple[Check, ...] = (
     check_nameservers,
     check_trust,
     check_surroundings,
+    check_fonts,
     check_store,
+    check_queue,
     check_knowledge,
+    check_process,
     check_listen,
     check_public_url,
+    check_public_answer,
     check_secret_entry,
+    check_m365,
     check_slack,
     check_lark,
 )
-"""In the order in which they are told. Slack, Lark and PostgreSQL add theirs."""
+"""In the order in which they are told. Slack and Lark add theirs."""
 
 
 def doctor_command() -> int:

@@ -15,12 +15,15 @@ BOT_SCOPES = (
     "channels:read",  # whether a channel is shared with another organisation, before a report is shown there
     "chat:write",
     "commands",
+    "files:read",  # a log or the settings of a mail program that are attached to a message to the bot
     "groups:read",  # the same for private channels
     "im:history",  # messages to the bot, and looking for one whose answer was lost
     "im:write",  # opening the direct conversation with somebody who has only typed the command so far
     "users:read",  # the language of the profile
     "users:read.email",  # a member may check the domain, and log in to the account, of his own address
 )
+BOT_OPTIONAL_SCOPES = ("files:read",)
+"""Of these the bot does without: whoever installs it may decline them."""
 LARK_PERMISSIONS = (
     "im:message:send_as_bot",
     "im:message:update",  # progress, in the card that announced it
@@ -34,6 +37,7 @@ LARK_OPTIONAL = (
     "im:chat:readonly",  # sharing a report: the bot's groups, and whether one has outsiders
     "im:chat.members:read",  # sharing a report: whether the person is a member of the group
     "im:message:recall",  # a password that was typed into a group that the bot manages
+    "im:resource:upload",  # the picture of the failing step, when somebody asks for what support needs
 )
 LARK_EVENTS = ("im.message.receive_v1", "application.bot.menu_v6", "im.chat.access_event.bot_p2p_chat_entered_v1")
 BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked")
@@ -63,7 +67,7 @@ def lark_manifest(settings: Settings) -> dict[str, Any]:
         "console": console,
         "basic_information": {"name": "migcheck", "description": _DESCRIPTION},
         "features": {"bot": True},
-        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_and_recalling": list(LARK_OPTIONAL)},
+        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_recalling_and_pictures": list(LARK_OPTIONAL)},
         "events": {**receiving, "subscribe": list(LARK_EVENTS)},
         "callbacks": {**receiving, "subscribe": ["card.action.trigger"]},
         "bot_menu": [
@@ -95,7 +99,7 @@ def slack_manifest(settings: Settings) -> dict[str, Any]:
         "usage_hint": "example.co.jp | explain ERROR TEXT | history | help",
         "should_escape": False,
     } | ({"url": f"{origin}/slack/events"} if http else {})
-    oauth: dict[str, Any] = {"scopes": {"bot": list(BOT_SCOPES)}}
+    oauth: dict[str, Any] = {"scopes": {"bot": list(BOT_SCOPES), "bot_optional": list(BOT_OPTIONAL_SCOPES)}}
     if several:
         oauth["redirect_urls"] = [f"{origin}/slack/oauth_redirect"]
     return {

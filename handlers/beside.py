@@ -1,13 +1,15 @@
 """What the conversation does beside messages and runs: meeting people, limits, showing reports to others."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from bot.core import asides
 from bot.core.abilities import Abilities, Mind
-from bot.core.access import Access, is_admin
+from bot.core.access import Access, is_admin, may_know
 from bot.core.case import Case
 from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck
+from bot.core.model import Report
+from bot.core.privilege import neutral
 from bot.engine.check import Network
 from bot.settings import Settings
 from bot.store.store import Store
@@ -34,11 +36,12 @@ class Beside:
         mind: Mind,
         settings: Settings,
         clock: Callable[[], float],
+        surfaces: Mapping[str, Surface],
         handle: Handle,
         calm: Calm,
     ) -> None:
         self._store, self._mind, self._settings, self._clock = store, mind, settings, clock
-        self._handle, self._calm = handle, calm
+        self._surfaces, self._handle, self._calm = surfaces, handle, calm
         self._network = network
         self._gate = Gate(Uses.beside(store), settings)
 
@@ -48,7 +51,8 @@ class Beside:
         access = None if open_to_all else Access(tuple(self._settings.access.domains))
         secrets = self._settings.secret_entry != "off"  # noqa: S105 - how, not what
         share = surface is not None and surface.channels
-        return Abilities(secrets, access, watch=True, sign_in=self._network.signs_in, share=share)
+        page = self._network.registration is not None
+        return Abilities(secrets, access, watch=True, sign_in=self._network.signs_in, sign_in_page=page, share=share)
 
     def admin(self, case: Case, surface: Surface | None) -> bool:
         """Whether the case's person may everything, as the settings say now."""
@@ -70,6 +74,11 @@ class Beside:
         if over is not None:
             await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
+
+    def told(self, case: Case, report: Report) -> Report:
+        """The report as the case's person may know it: nobody can open more of it than that."""
+        access = self.abilities(self._surfaces.get(case.surface)).access
+        return report if may_know(case, access) else neutral(report)
 
     async def meet(self, port: Port, case: Case, task: Due, meet: Meet) -> None:
         """Ask the platform who the person is, then go on with what they said."""

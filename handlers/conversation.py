@@ -70,7 +70,7 @@ class Conversation:
         self._rules = Rules(node, settings.secrets.ttl, every, whole)
         pages = Pages(settings.web.origin, settings.secret_entry == "modal")  # noqa: S105 - how, not what
         self.offers, self.calm = Offers(store, settings.secrets.ttl, clock), Calm()
-        self._beside = Beside(store, network, mind, settings, clock, self.handle, self.calm)
+        self._beside = Beside(store, network, mind, settings, clock, self._surfaces, self.handle, self.calm)
         effects = Effects(store, vault, queue, mind, ports, pages, self.offers, self._beside, self.calm, clock)
         self._delivery = Delivery(store, effects)
         self._runs = Runs(store, vault, network, mind, self._take, self._beside, clock)

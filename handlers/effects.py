@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from bot.core import speech
+from bot.core import cloud_talk
 from bot.core.case import Case, case_from_json
 from bot.core.codec import from_json, to_json
 from bot.core.dialogue import Mind
@@ -18,6 +18,7 @@ from bot.core.events import (
     StartCheck,
     StopCheck,
     StopWatch,
+    Support,
     Watch,
     Whisper,
 )
@@ -30,6 +31,7 @@ from handlers.calm import Calm
 from handlers.jobs import Due, run_name
 from handlers.offers import Offers
 from handlers.port import Port
+from handlers.support import messages_for_support
 
 _KEY_BYTES = 16
 
@@ -100,6 +102,8 @@ class Effects:
                 await port.whisper(case, message)
             case OfferSecret(key=key):
                 await self._offer(port, case, key)
+            case Support(key=key):
+                await self._support(port, case, key)
             case Meet() as meet:
                 await self._beside.meet(port, case, due, meet)
             case Share() as share:
@@ -136,9 +140,20 @@ class Effects:
             return
         token, code = await self._offers.make(case.id, case.person)
         wisdom = self._mind.wisdom(case.lang)
-        kept = replace(speech.secret_offer(case, wisdom, code, None), data={"code": code})
-        url = None if self._pages.modal and port.secret_forms else f"{self._pages.origin}/s/{token}"
-        shown = speech.secret_offer(case, wisdom, code, url)
+        kept = replace(cloud_talk.offer(case, wisdom, code, None), data={"code": code})
+        microsoft = cloud_talk.is_m365(case)
+        page = f"{self._pages.origin}/{'m365' if microsoft else 's'}/{token}"
+        url = None if self._pages.modal and port.secret_forms and not microsoft else page
+        shown = cloud_talk.offer(case, wisdom, code, url)
+        await self._put(port, case, key, kept, shown, again=known is not None)
+
+    async def _support(self, port: Port, case: Case, key: str) -> None:
+        """What the person hands over to support; it is put together when it is shown."""
+        known = await self._store.message(case.id, key)
+        if known is not None and known.ref is not None:
+            return
+        access = self._beside.abilities(port).access
+        kept, shown = await messages_for_support(case, self._store, self._mind, access, self._pages.origin)
         await self._put(port, case, key, kept, shown, again=known is not None)
 
     async def _with_page(self, case: Case, message: Message) -> Message:

@@ -1,7 +1,7 @@
 """Before a run begins: is it too often by now, or does a server want to be left alone? And who checked what is kept."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -42,10 +42,7 @@ class Gate:
         if secret and request.account:
             names = names_of_account(request.account, request.domain, typed)
             wanted += [("account", name, self._logins) for name in names]
-        if request.domain:
-            # Discovery connects to what a domain names before it is known which of it are its servers.
-            wanted.append(("domain", request.domain, self._probes))
-        wanted += self._hosts(typed)
+        wanted += [*self._domain(request), *self._hosts(typed)]
         # With a secret the servers are those of the run before: a try that will not be made shall not be counted.
         known = {where.host for where in case.found.values()} if secret else set()
         known |= {self._authority} if request.scenario == "m365" else set()
@@ -59,10 +56,15 @@ class Gate:
         """Count the hosts that a run has found, before it connects to them."""
         return await self._take(case, start.run, self._hosts(hosts), now, "hosts", {"hosts": sorted(hosts)})
 
-    async def admit_look(self, case: Case, request: Request, hosts: Iterable[str], now: float) -> bool:
-        """Whether a watch may look again: it counts for its servers as a run does, and not for the person."""
-        typed = {where.host for where in request.endpoints.values()} | set(hosts)
-        return await self._take(case, case.run, self._hosts(typed), now, "look", {"hosts": sorted(typed)}) is None
+    async def admit_look(self, case: Case, request: Request, found: Collection[str], now: float) -> bool:
+        """Whether a watch may look again (nothing is `found` yet), and then whether at the servers that it has found.
+
+        A look counts as a run does, but not for the person, who does nothing meanwhile.
+        """
+        typed = sorted({where.host for where in request.endpoints.values()})
+        wanted = self._hosts(found) if found else [*self._domain(request), *self._hosts(typed)]
+        subject = {"domain": request.domain, "hosts": sorted(found) or typed}
+        return await self._take(case, case.run, wanted, now, "look", subject) is None
 
     async def cool(self, case: Case, report: Report, now: float) -> Mapping[str, float]:
         """Leave the servers alone that ask for it in a report, for everybody; until when, by host."""
@@ -71,6 +73,10 @@ class Gate:
             await self._uses.rest(hosts)
             await self._uses.note(case.person, case.id, "rest", {"hosts": hosts}, now)
         return hosts
+
+    def _domain(self, request: Request) -> list[Wanted]:
+        """Discovery connects to what a domain names before it is known which of it are its servers."""
+        return [("domain", request.domain, self._probes)] if request.domain else []
 
     def _hosts(self, hosts: Iterable[str]) -> list[Wanted]:
         return [(HOST, host, self._probes) for host in sorted(hosts)]

@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -28,6 +29,8 @@ from handlers.jobs import Due, due, handle_in_vault, run_name
 
 _TELL_EVERY = 0.2
 """Seconds between two tellings of steps: no platform shows more states than that."""
+_AT_ONCE = 24
+"""Runs of this process that are connected to servers at the same time: more would make everybody wait."""
 _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
@@ -40,6 +43,10 @@ class Admission(Protocol):
     async def admits(self, case: Case, start: StartCheck, task: Due, *, secret: bool) -> bool: ...
 
     async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool: ...
+
+    def told(self, case: Case, report: Report) -> Report:
+        """The report as the case's person may know it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,7 @@ class Runs:
     ) -> None:
         self._store, self._vault, self._network, self._mind, self._tell = store, vault, network, mind, tell
         self._admission, self._clock = admission, clock
+        self._turns = asyncio.Semaphore(_AT_ONCE)
 
     async def check(self, job: Job) -> None:
         """Run the check that an effect orders, unless it was stopped. Its secret is wiped, whatever the end is."""
@@ -110,7 +118,7 @@ class Runs:
         await self._tell(f"{name}:end", orders.case.id, (end,))
 
     async def _checked(self, orders: Orders, name: str) -> Report:
-        news = _News()
+        news, turn = _News(), AsyncExitStack()
         telling = asyncio.create_task(self._tell_steps(orders, name, news))
         request = orders.start.request
         check = Check(
@@ -118,24 +126,39 @@ class Runs:
             request,
             self._mind.wisdom(request.lang),
             self._network,
-            orders.secret,
+            None if orders.start.sign_in else orders.secret,
             orders.case.admin,
             on_step=news.add,
             sign_in=self._sign_in(orders, news.add_at_once),
-            admit=lambda hosts: self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts),
+            admit=lambda hosts: self._admits(orders, hosts, turn),
         )
         try:
-            report = await run(check)
+            async with turn:
+                report = await run(check)
         finally:
             news.close()
             await asyncio.wait([telling])
-        await self._store.put_report(report, request.lang, self._clock())
+        told = self._admission.told(orders.case, report)
+        await self._store.put_report(told, request.lang, self._clock())
         metrics.checked(report)
         return report
 
+    async def _admits(self, orders: Orders, hosts: frozenset[str], turn: AsyncExitStack) -> bool:
+        """Everybody's discovery comes before anybody's log-in: the first findings are there at once.
+
+        Then runs take turns, except where a person is waited for in between.
+        """
+        if not await self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts):
+            return False
+        if not orders.start.sign_in:
+            await turn.enter_async_context(self._turns)
+        return True
+
     def _sign_in(self, orders: Orders, show: Callable[[DeviceCode], None]) -> SignIn | None:
         client_id = self._network.client_id if orders.start.sign_in else None
-        return SignIn(client_id, show) if client_id and self._network.signs_in else None
+        if not client_id or not self._network.signs_in:
+            return None
+        return SignIn(client_id, show, grant=orders.secret, registration=self._network.registration)
 
     async def _tell_steps(self, orders: Orders, name: str, news: "_News") -> None:
         """Tell of steps as they finish, those of a moment together. The report tells of the last ones itself."""

@@ -14,12 +14,11 @@ import pytest
 
 from bot import doctor
 from bot.doctor import doctor_command
-from bot.health.house import check_knowledge, check_store
+from bot.health.house import check_knowledge
 from bot.health.outcome import Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry
 from bot.health.surroundings import check_nameservers, check_surroundings, check_trust
-from bot.settings import DiscoverySettings, NetworkSettings, SecretSettings, Settings, StoreSettings, WebSettings
-from bot.store.migrations import REVISION
+from bot.settings import DiscoverySettings, NetworkSettings, SecretSettings, Settings, WebSettings
 from bot.store.place import ROOT
 from tests.servers.certs import Authority, Validity, now
 from tests.servers.dns import DnsFault, DnsServer
@@ -111,15 +110,6 @@ async def test_a_database_that_is_not_to_be_asked_is_not_asked() -> None:
     assert _marks(await check_surroundings(_settings(discovery=DiscoverySettings(ispdb_url="")))) == ["pass", "pass"]
 
 
-async def test_the_store_is_opened_and_written(tmp_path: Path) -> None:
-    (found,) = await check_store(_settings(store=StoreSettings(url=f"sqlite:///{tmp_path}/bot.db")))
-    assert found.mark == "pass"
-    assert f"revision {REVISION}" in found.found
-    (tmp_path / "bot.db").write_bytes(b"no database" * 1000)
-    (found,) = await check_store(_settings(store=StoreSettings(url=f"sqlite:///{tmp_path}/bot.db")))
-    assert (found.mark, "no SQLite database" in found.found) == ("fail", True)
-
-
 async def test_the_knowledge_compiles() -> None:
     (found,) = await check_knowledge(_settings())
     assert found.mark == "pass"
@@ -199,7 +189,8 @@ async def test_the_command_when_all_is_well(nameserver: DnsServer, tmp_path: Pat
         {"MIGCHECK_NETWORK__NAMESERVERS": f'["{nameserver.address}"]', **listen}, tmp_path
     )
     assert (status, errors) == (0, "")
-    assert {line[0] for line in told.splitlines()} == {"✓"}
+    lines = [line for line in told.splitlines() if not line.startswith(("! user", "! core dumps", "! open files", " "))]
+    assert {line[0] for line in lines} == {"✓"}, "what this machine allows a process is its own matter"
 
 
 async def test_the_command_when_something_is_wrong(nameserver: DnsServer, tmp_path: Path) -> None:

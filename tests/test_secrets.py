@@ -206,6 +206,8 @@ def test_only_these_places_unwrap_a_secret() -> None:
     assert found == {
         ("bot/checks/httpauth.py", "basic"),
         ("bot/checks/httpauth.py", "__init__"),
+        ("bot/checks/m365/signin.py", "_by_grant"),
+        ("bot/checks/m365/signin.py", "redeem"),
         ("bot/checks/sasl.py", "exchange"),
         ("bot/checks/sasl.py", "plain_words"),
         ("bot/checks/sasl.py", "apop_digest"),

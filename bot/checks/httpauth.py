@@ -13,6 +13,9 @@ from typing import Any
 from bot.checks.link.stream import Stream, VerifiedStream
 from bot.core.secret import Secret
 
+_REQUEST = rb"(?:GET|POST) [!-~]+ HTTP/1\.1(?=\r\n)"
+"""The only part of a request with credentials that a transcript shows."""
+
 
 class HttpAuthError(Exception):
     """The server's part of the exchange is wrong: a challenge that cannot be answered."""
@@ -42,7 +45,7 @@ class Ntlm:
         import spnego  # noqa: PLC0415 - slow to import, and only some servers need it
 
         verified = _demand_verified(stream)
-        self._scheme = scheme
+        self._scheme, self._stream = scheme, verified
         self._client: Any = spnego.client(
             login.name,
             login.secret.unwrap(),
@@ -61,6 +64,7 @@ class Ntlm:
         """The Authorization value for the server's challenge. Raises HttpAuthError."""
         import spnego.exceptions  # noqa: PLC0415 - as above
 
+        _demand_verified(self._stream)
         try:
             # An acceptor that wraps its answer in SPNEGO still means this message.
             return self._value(self._client.step(challenge[max(0, challenge.find(b"NTLMSSP\0")) :]))
@@ -90,6 +94,8 @@ def _bindings(stream: VerifiedStream) -> Any:
 
 
 def _demand_verified(stream: Stream) -> VerifiedStream:
+    """See that the secret goes to nobody else, and that no transcript keeps what is sent from now on."""
     if not isinstance(stream, VerifiedStream):
         raise TypeError("no secret goes over a stream that was not verified")
+    stream.hide(_REQUEST)
     return stream

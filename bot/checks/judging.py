@@ -19,6 +19,8 @@ class Setting:
     account: str | None = None
     rules: Mapping[str, Any] = field(default_factory=dict)
     mechanisms: tuple[str, ...] = ()
+    token: bool = False
+    """Whether the log-in is by an access token that was made for it a moment ago, and not by a password."""
 
     def finding(self, code: str, **evidence: Any) -> Finding:
         """A finding with the severity of the catalogue; evidence without a value is left out."""

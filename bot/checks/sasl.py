@@ -15,11 +15,16 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from bot.checks.link.stream import Stream, VerifiedStream
+from bot.core.cloud_mail import Token
 from bot.core.model import Fault
 from bot.core.secret import Secret
 
 STRENGTH = ("SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN")
-"""The mechanisms that are spoken here, strongest first."""
+"""The mechanisms that are spoken here with a password, strongest first."""
+BEARER = ("XOAUTH2",)
+"""Those that an access token is spoken with, and nothing else."""
+_COMMAND = rb"(?:\w+ )?(?:AUTH(?:ENTICATE)? [A-Z0-9-]+|LOGIN|USER|APOP)(?= |\r)"
+"""How a log-in begins: the only part of it that a transcript shows."""
 _MAX_ITERATIONS = 1_000_000
 _MIN_NONCE = 8
 
@@ -28,9 +33,15 @@ class SaslError(Exception):
     """The server's part of an exchange is wrong: a challenge that cannot be answered, or a false proof."""
 
 
-def choose(offered: Sequence[str], refused: Sequence[str] = ()) -> str | None:
-    """The strongest mechanism that both sides have, None where there is none."""
-    return next((name for name in STRENGTH if name in offered and name not in refused), None)
+def choose(offered: Sequence[str], refused: Sequence[str] = (), secret: Secret | None = None) -> str | None:
+    """The strongest mechanism that both sides have for this kind of secret, None where there is none."""
+    spoken = BEARER if isinstance(secret, Token) else STRENGTH
+    return next((name for name in spoken if name in offered and name not in refused), None)
+
+
+def says_why(challenge: bytes) -> bool:
+    """Whether a challenge, in base64, is the JSON with which Google and Microsoft say why they refuse a token."""
+    return challenge.startswith(b"eyJ")
 
 
 _NOT_TAKEN = (
@@ -101,8 +112,9 @@ def _coded(response: bytes) -> bytes:
 
 
 def exchange(mechanism: str, account: str, secret: Secret, stream: Stream) -> Dialogue:
-    """The client side of a mechanism. Raises TypeError for a stream that was not verified."""
+    """The client side of a mechanism. Raises TypeError for a stream not verified, or a secret of another kind."""
     _demand_verified(stream)
+    _demand_kind(secret, token=mechanism in BEARER)
     return Dialogue(_client(mechanism, account, secret.unwrap()))
 
 
@@ -114,6 +126,8 @@ def _client(mechanism: str, account: str, password: str) -> Exchange:
             return _Login(account, password)
         case "CRAM-MD5":
             return _CramMd5(account, password)
+        case "XOAUTH2":
+            return _Xoauth2(account, password)
         case "SCRAM-SHA-1" | "SCRAM-SHA-256":
             return _Scram(account, password, mechanism.removeprefix("SCRAM-").replace("-", "").lower())
         case _:
@@ -123,6 +137,7 @@ def _client(mechanism: str, account: str, password: str) -> Exchange:
 def plain_words(account: str, secret: Secret, stream: Stream) -> tuple[str, str]:
     """User name and password for the log-in commands that are no SASL: IMAP LOGIN, POP3 USER and PASS."""
     _demand_verified(stream)
+    _demand_kind(secret, token=False)
     return account, secret.unwrap()
 
 
@@ -133,8 +148,15 @@ def apop_digest(timestamp: bytes, secret: Secret, stream: Stream) -> str:
 
 
 def _demand_verified(stream: Stream) -> None:
+    """See that the secret goes to nobody else, and that no transcript keeps what is sent from now on."""
     if not isinstance(stream, VerifiedStream):
         raise TypeError("no secret goes over a stream that was not verified")
+    stream.hide(_COMMAND)
+
+
+def _demand_kind(secret: Secret, *, token: bool) -> None:
+    if isinstance(secret, Token) is not token:
+        raise TypeError("tokens are for XOAUTH2, and passwords for everything else")
 
 
 class _Plain:
@@ -165,6 +187,21 @@ class _Login:
         if not self._answers:
             raise SaslError("the server asks for more than user name and password")
         return self._answers.pop(0)
+
+
+class _Xoauth2:
+    """Google: XOAUTH2; Microsoft: SASL XOAUTH2. A refusal comes as a challenge, and wants an empty answer."""
+
+    def __init__(self, account: str, token: str) -> None:
+        self._message = f"user={account}\x01auth=Bearer {token}\x01\x01".encode()
+
+    def initial(self) -> bytes | None:
+        return self._message
+
+    def respond(self, challenge: bytes) -> bytes:
+        if not challenge:
+            raise SaslError("the server asks for the token a second time")
+        return b""
 
 
 class _CramMd5:

@@ -1,5 +1,6 @@
 """What a server's refusal means: its words, in the circumstances, through `bot.core.refusal`."""
 
+import re
 from typing import Any
 
 from bot.checks.judging import Setting
@@ -7,6 +8,12 @@ from bot.core.model import Fault, Finding, LoginReply
 from bot.core.refusal import Context, Explanation, explain
 
 _FAULTS = {"timeout": "login.timeout"}
+_AGAINST_TOKENS = frozenset({"login.token_rejected", "login.wrong_credentials"})
+_NOT_THE_TOKEN = 0.6
+"""How sure it is that a protocol is switched off, where a server refuses a token that was just made for it.
+
+Exchange Online says no more than `AUTHENTICATE failed` and `5.7.3 Authentication unsuccessful` then.
+"""
 
 
 def understand(text: str, setting: Setting, stage: str, mechanism: str | None = None) -> Explanation:
@@ -40,6 +47,12 @@ def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
     told = understand(facts.text, setting, "login", facts.mechanism)
     # Words that tell of another stage ("capability.auth_not_offered") stand among the alternatives only.
     ranked = (told.code, *told.alternatives) if told.code != "none" else told.alternatives
-    code = next((code for code in ranked if code.startswith("login.")), "login.unrecognised")
+    code, sure = next((code for code in ranked if code.startswith("login.")), "login.unrecognised"), told.confidence
+    if setting.token and code in _AGAINST_TOKENS and not _speaks_of_token(facts.text):
+        code, sure = "login.protocol_disabled", min(sure, _NOT_THE_TOKEN)
     others = [other for other in ranked if other != code]
-    return [setting.finding(code, confidence=round(told.confidence, 2), alternatives=others, **evidence)]
+    return [setting.finding(code, confidence=round(sure, 2), alternatives=others, **evidence)]
+
+
+def _speaks_of_token(text: str) -> bool:
+    return re.search(r"\btoken\b|expired", text, re.IGNORECASE) is not None

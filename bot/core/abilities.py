@@ -28,5 +28,7 @@ class Abilities:
     watch: bool = False
     sign_in: bool = False
     """Whether people can sign in with Microsoft on the way of a check."""
+    sign_in_page: bool = False
+    """Whether they do so from a page of the bot's own; otherwise by a code, while the check waits."""
     share: bool = False
     """Whether the platform has channels to show a report in."""

@@ -11,11 +11,15 @@ SCHEMA = "migcheck.bundle/1"
 
 
 def bundle(report: Report, account: str | None, versions: Mapping[str, str]) -> dict[str, Any]:
-    """Report, what the servers said step by step, and the versions of what checked. The account is blotted out."""
+    """Report, what was seen step by step, who said what in the protocol, and what checked. The account is blotted out.
+
+    Of what was sent to log in, `protocol` has the amount only.
+    """
     made = {
         "schema": SCHEMA,
         "report": report_to_json(report),
         "transcript": [_said(step) for step in report.steps if step.notes or step.findings],
+        "protocol": {service: list(lines) for service, lines in report.transcript.items()},
         "versions": dict(versions),
     }
     hidden: dict[str, Any] = blotted(made, account) if account else made
@@ -24,4 +28,10 @@ def bundle(report: Report, account: str | None, versions: Mapping[str, str]) -> 
 
 def _said(step: StepResult) -> dict[str, Any]:
     heard = [dict(finding.evidence) for finding in step.findings if finding.evidence]
-    return {"step": step.id, "target": step.target, "notes": dict(step.notes), "evidence": heard}
+    return {
+        "step": step.id,
+        "target": step.target,
+        "started": step.started,
+        "notes": dict(step.notes),
+        "evidence": heard,
+    }

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bot.core.secret import Secret
+
 AUTHORITY = "https://login.microsoftonline.com"
 """The identity platform of the worldwide cloud."""
 _PERSONAL = frozenset({"9188040d-6c67-4c5b-b112-36a304b66dad", "84df9e7f-e9f6-40af-b435-aaaaaaaaaaaa"})
@@ -44,6 +46,18 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
+class MailHints:
+    """What DNS says of where a domain's mail is: names of MX and the target of autodiscover. Hints, no proof.
+
+    `cloud` is the one that they point to: worldwide, 21Vianet, US government; "" where they point elsewhere.
+    """
+
+    mx: tuple[str, ...] = ()
+    autodiscover: str = ""
+    cloud: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TenantsFacts:
     """The tenant of the migrated domain, and that of the administrator's domain where it is another domain."""
 
@@ -51,6 +65,7 @@ class TenantsFacts:
     admin: Tenant | None = None
     local: str = ""
     """This side's address."""
+    hints: MailHints = MailHints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +103,30 @@ class DeviceCode:
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """The app registration with which people sign in on the bot's own pages (a confidential client)."""
+
+    authority: str
+    client_id: str
+    redirect: str
+    """The one address to which Microsoft sends people back; it must be registered exactly so."""
+    client_secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
-    """How a person can sign in: the app registration, who shows the code, and for how many seconds it is waited."""
+    """How a person can sign in: with a code that `show` shows, or as they just did on the bot's own page.
+
+    `limit` is how many seconds are waited for somebody with a code.
+    """
 
     client_id: str
     show: Callable[[DeviceCode], None]
     limit: float = 600.0
+    grant: Secret | None = None
+    """What Microsoft sent back to the page (see `bot.core.cloud_grant`); then nobody is waited for."""
+    registration: Registration | None = None
+    """With `grant`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +148,12 @@ class SignInFacts:
     text: str = ""
     correlation: str = ""
     """The platform's id, by which the organisation finds the sign-in in its log."""
+    by_code: bool = False
+    """Whether it was by a device code, which some organisations forbid."""
+    mail: tuple[str, ...] = ()
+    """The mail services that a token was given for."""
+    no_mail: "SignInFacts | None" = None
+    """Why none was given, where that was asked for."""
 
 
 def national_cloud(*told: str) -> str:

@@ -1,12 +1,12 @@
 """What the dialogue does and says besides, where the old mail service is Microsoft 365: no password is asked for."""
 
-from bot.core import asides
+from bot.core import asides, speech
 from bot.core.abilities import Abilities, Mind, Outcome
 from bot.core.access import may_log_in
 from bot.core.case import Case
 from bot.core.events import CodeGiven, Post
 from bot.core.intake import EXAMPLES, read_account, read_address
-from bot.core.message import Actions, Form, Input, Message, Text
+from bot.core.message import Actions, Button, Buttons, Form, Input, Message, Text
 from bot.core.model import Link, Report
 from bot.core.speech import reader, said
 from bot.core.wisdom import Wisdom
@@ -48,6 +48,25 @@ def held_back(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
         return case, ()
     told = ask_admin(case, wisdom) if not case.account else asides.refused(case, wisdom, "account")
     return case, (Post("ask" if not case.account else "refused", told),)
+
+
+def offer(case: Case, wisdom: Wisdom, code: str, url: str | None) -> Message:
+    """The offer to sign in from a page of the bot's own; the same as `speech.secret_offer` where it is no sign-in."""
+    if not is_m365(case):
+        return speech.secret_offer(case, wisdom, code, url)
+    told = reader(case, wisdom)
+    text = told.word("talk.sign_in_page", account=case.account or "", code=code)
+    go = Button("microsoft", told.word("button.signin"), primary=True, url=url)
+    buttons = Buttons((go, Button("cancel", told.word("button.cancel"))))
+    return Message(text, (Text(text), Text(told.word("talk.sign_in_page.safety"), "note"), buttons))
+
+
+def expired(case: Case, wisdom: Wisdom) -> Message:
+    """The offer ran out."""
+    if not is_m365(case):
+        return speech.expired(case, wisdom)
+    told = reader(case, wisdom)
+    return said(told, "talk.sign_in_expired", Buttons((Button("signin", told.word("button.signin")),)))
 
 
 def code_given(case: Case, event: CodeGiven, mind: Mind) -> Outcome:

@@ -4,7 +4,7 @@ It asks only for what is missing, starts what needs no secret at once, and never
 conversation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bot.core import asides, cloud_talk, errands, exchange_talk, speech
@@ -34,6 +34,7 @@ from bot.core.events import (
     StopCheck,
     StopWatch,
     Submitted,
+    Support,
     Typed,
     WatchEnded,
 )
@@ -41,7 +42,7 @@ from bot.core.exchange import read_ews
 from bot.core.intake import InputError, read_domain, read_endpoint, read_mailbox
 from bot.core.mailprogram import ProgramSettings, read_program
 from bot.core.message import Message
-from bot.core.model import SERVICES, Endpoint, Report, Request, Service, scenario_of
+from bot.core.model import SERVICES, Endpoint, Report, Request, Service, StepResult, scenario_of
 from bot.core.privilege import neutral
 from bot.core.report import endpoints_of
 from bot.core.understanding import Understanding, understand, without_secrets
@@ -91,7 +92,7 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
                 return case, ()
             return replace(case, offered=False), (
                 ForgetSecret(),
-                Post("expired", speech.expired(case, mind.wisdom(case.lang))),
+                Post("expired", cloud_talk.expired(case, mind.wisdom(case.lang))),
             )
 
 
@@ -118,7 +119,7 @@ def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
     said = case.said
     numbered: list[Effect] = []
     for effect in effects:
-        if isinstance(effect, Post | OfferSecret) and ":" not in effect.key:
+        if isinstance(effect, Post | OfferSecret | Support) and ":" not in effect.key:
             said += 1
             numbered.append(replace(effect, key=f"{effect.key}:{said}"))
         else:
@@ -222,7 +223,7 @@ def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities, *, 
         run=run,
         phase="checking",
         marks=(),
-        with_secret=handle is not None,
+        with_secret=handle is not None and not sign_in,
         offered=case.offered and handle is None,
     )
     request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang, case.mailbox)
@@ -239,19 +240,26 @@ def _halt(case: Case, mind: Mind) -> tuple[Effect, ...]:
 
 
 def _secret_taken(case: Case, handle: str, mind: Mind, abilities: Abilities) -> Outcome:
+    sign_in = cloud_talk.is_m365(case)
     if case.phase == "closed" or not may_log_in(case, abilities.access):
         return case, (ForgetSecret(),)
-    return _start(replace(case, offered=False), handle, mind, abilities)
+    return _start(replace(case, offered=False), handle, mind, abilities, sign_in=sign_in)
 
 
 def _step_done(case: Case, event: StepDone, mind: Mind) -> Outcome:
     if event.run != case.run or case.phase != "checking":
         return case, ()
-    step = event.step
-    code = step.findings[0].code if step.findings else step.skipped_because or ""
-    marks = {mark[0]: mark for mark in case.marks} | {step.id: (step.id, step.status, code)}
-    known = replace(case, marks=tuple(marks.values()))
+    known = _marked(case, (event.step,))
     return known, (Amend(f"progress:{case.run}", speech.progress(known, mind.wisdom(case.lang))),)
+
+
+def _marked(case: Case, steps: Iterable[StepResult]) -> Case:
+    """The case, told of what these steps came to."""
+    marks = {mark[0]: mark for mark in case.marks}
+    for step in steps:
+        code = step.findings[0].code if step.findings else step.skipped_because or ""
+        marks[step.id] = (step.id, step.status, code)
+    return replace(case, marks=tuple(marks.values()))
 
 
 def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> Outcome:
@@ -265,7 +273,7 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     offers = speech.Offers(abilities.secrets, watch, abilities.share, sign_in)
     report = speech.report(done, known, wisdom, offers)
     effects: list[Effect] = [
-        Amend(f"progress:{case.run}", speech.done(case, wisdom)),
+        Amend(f"progress:{case.run}", speech.done(_marked(case, event.report.steps), wisdom)),
         Post(f"report:{case.run}", report),
     ]
     if event.report.cause is None and any(
@@ -305,6 +313,8 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
             return _wish(case, "recheck", mind, abilities)
         case ["secret"]:
             return _after_account(case, mind, abilities)
+        case ["signin"] if cloud_talk.signs_in(case, abilities) and abilities.sign_in_page:
+            return replace(case, offered=True), (OfferSecret("signin"),)
         case ["signin"] if cloud_talk.signs_in(case, abilities):
             return _start(case, None, mind, abilities, sign_in=True)
         case ["signin"]:

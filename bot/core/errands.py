@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.core import asides, speech
 from bot.core.abilities import Abilities, Mind, Outcome
 from bot.core.case import Case
-from bot.core.events import Amend, Limited, Post, Share, Shared, StopWatch, Watch, WatchEnded
+from bot.core.events import Amend, Limited, Post, Share, Shared, StopWatch, Support, Watch, WatchEnded
 from bot.core.model import Request
 from bot.core.understanding import without_secrets
 from bot.core.wisdom import Wisdom
@@ -23,6 +23,8 @@ def pressed(case: Case, action: str, wisdom: Wisdom, abilities: Abilities) -> Ou
             return replace(case, watching=False), (StopWatch(), Post("watch", asides.watch_stopped(case, wisdom)))
         case "share" if abilities.share and case.phase == "reported":
             return case, (Post("share", asides.ask_share(case, wisdom)),)
+        case "support" if case.run:
+            return case, (Support("support"),)
         case _:
             return case, ()
 

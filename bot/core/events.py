@@ -17,7 +17,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """A button: `action` is run, secret, signin, recheck, watch, cancel, share, or choose:FIELD:VALUE."""
+    """A button: `action` is run, secret, signin, recheck, watch, cancel, share, support, or choose:FIELD:VALUE."""
 
     action: str
 
@@ -96,10 +96,13 @@ class Met:
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """A run was not begun, since something was done too often; `minutes` until it is free again."""
+    """A run was not begun, since something was done too often, or (`rest`) since a server asked to be left alone.
+
+    `minutes` until it is free again.
+    """
 
     run: int
-    kind: Literal["logins", "checks", "probes"]
+    kind: Literal["logins", "checks", "probes", "rest"]
     minutes: int
 
 
@@ -205,4 +208,24 @@ class Share:
     account: bool = False
 
 
-Effect = Post | Amend | Whisper | OfferSecret | StartCheck | StopCheck | ForgetSecret | Meet | Watch | StopWatch | Share
+@dataclass(frozen=True, slots=True)
+class Support:
+    """Post what the person can hand over to support: a text to paste, a picture, and the way to the bundle."""
+
+    key: str
+
+
+Effect = (
+    Post
+    | Amend
+    | Whisper
+    | OfferSecret
+    | StartCheck
+    | StopCheck
+    | ForgetSecret
+    | Meet
+    | Watch
+    | StopWatch
+    | Share
+    | Support
+)

@@ -22,7 +22,9 @@ EXAMPLES = {
 }
 _MAX_NAME = 253
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
-_TOP_LABEL = re.compile(r"(?!\d+\Z)[a-z0-9-]{2,63}\Z")
+_TOP_LABEL = re.compile(r"[a-z0-9-]{2,63}\Z")
+_NUMBER = re.compile(r"(?:\d+|0x[0-9a-f]*)\Z")
+"""A last label that some programs take for (a part of) an IPv4 address: no name ends so (URL Standard, 3.5)."""
 _FULL_STOPS = str.maketrans({"。": ".", "．": ".", "｡": "."})
 _MAX_PORT = 65535
 
@@ -57,7 +59,7 @@ def read_domain(typed: str) -> str:
         text = text.rpartition("@")[2]
     text = re.split(r"[/?#]", text, maxsplit=1)[0].strip(" <>,;\"'").removesuffix(".")
     name = _ascii_name(text)
-    if name is None or "." not in name or not _TOP_LABEL.match(name.rpartition(".")[2]):
+    if name is None or "." not in name or not _TOP_LABEL.match(top := name.rpartition(".")[2]) or _NUMBER.match(top):
         raise InputError("input.domain_invalid", "domain", typed)
     return name
 
@@ -147,7 +149,7 @@ def _host(text: str) -> str | None:
     try:
         return str(ipaddress.ip_address(name or ""))
     except ValueError:
-        return None if name is None or ":" in name or re.fullmatch(r"[\d.]+", name) else name
+        return None if name is None or ":" in name or _NUMBER.match(name.rpartition(".")[2]) else name
 
 
 def _ascii_name(text: str) -> str | None:

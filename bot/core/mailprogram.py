@@ -120,7 +120,8 @@ _HOST = re.compile(
     r"(?::(\d{2,5}))?(?![\w@.-]|\.\w)",
     re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+_ADDRESS = re.compile(r"(?<![\w.+%-])[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
+"""It begins only where a word does: begun at every letter it would take the square of a text's length."""
 _SECTION: tuple[tuple[Service | Literal["incoming"], re.Pattern[str]], ...] = (
     ("smtp", re.compile(r"(?i)smtp|送信|outgoing|发件|發件|发送|寄件|外发")),
     ("imap", re.compile(r"(?i)imap")),
@@ -128,12 +129,13 @@ _SECTION: tuple[tuple[Service | Literal["incoming"], re.Pattern[str]], ...] = (
     ("incoming", re.compile(r"(?i)受信|incoming|收件|接收|收信")),
 )
 _PORT = re.compile(
-    r"(?i)(?:ポート(?:番号)?|\bport(?: number)?|端口(?:号)?|連接埠|埠)\s*(?:[(（].*?[)）])?\s*[:：=は为]?\s*(\d{2,5})"
+    r"(?i)(?:ポート(?:番号)?|\bport(?: number)?|端口(?:号)?|連接埠|埠)\s{0,9}(?:[(（].{0,40}?[)）])?"
+    r"\s{0,9}[:：=は为]?\s{0,9}(\d{2,5})"
 )
 _BARE_PORT = re.compile(r"(?<![\d.])(993|143|465|587|995|110|25|2525)(?![\d.])")
 _USER = re.compile(
     r"(?i)(?:ユーザー?\s*名|アカウント名|ログイン\s*(?:名|ID)|user\s*name|login(?: name)?|account(?: name)?"
-    r"|用户名|帐号|账号|使用者名稱)\s*[:：=]?\s*([^\s,、;；]+)"
+    r"|用户名|帐号|账号|使用者名稱)\s{0,9}[:：=]?\s{0,9}([^\s,、;；]+)"
 )
 _UNPROTECTED = re.compile(
     r"(?i)(?:ssl|tls|暗号化|encryption|security|セキュリティ|加密)[^\n]{0,24}"

@@ -118,6 +118,17 @@ Block = Text | Untrusted | Fields | Comparison | Steps | Actions | More | Button
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture that goes with a message; a surface that cannot show it has a link to it among the buttons.
+
+    `alt` says in words what it shows. `png` is only there on the way out: it is not kept.
+    """
+
+    alt: str
+    png: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What is shown. `text` reads well alone: for notifications, screen readers and plain clients."""
 
@@ -125,6 +136,7 @@ class Message:
     blocks: tuple[Block, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     """What a program may read: case, verdict, failing step and cause of a report."""
+    picture: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +183,7 @@ def report_message(report: Report, reader: Reader, buttons: Iterable[Button] = (
     """The report as people read it: what fails, why, the server's words, the path, what to do, what was not tested."""
     headline = _headline(report, reader)
     blocks: list[Block] = [Text(headline, "title")]
-    failing = _step(report, report.failing_step) or _first(report, "unknown") or _first(report, "warn")
+    failing = decisive_step(report)
     finding = _worst(failing) if failing else None
     if failing is not None and finding is not None:
         _, why = words_of(finding.code, failing.id.partition(".")[0], reader.circumstances, reader.catalogue)
@@ -184,6 +196,16 @@ def report_message(report: Report, reader: Reader, buttons: Iterable[Button] = (
         blocks.append(Buttons(shown))
     data = {"case": report.case, "verdict": report.verdict, "failing_step": report.failing_step, "cause": report.cause}
     return Message(headline, tuple(blocks), data)
+
+
+def decisive_step(report: Report) -> StepResult | None:
+    """The step that the verdict rests on: the failing one, else the first that is undecided or warns."""
+    return _step(report, report.failing_step) or _first(report, "unknown") or _first(report, "warn")
+
+
+def time_of(report: Report) -> str:
+    """When the check began, as people read it."""
+    return report.started_at[:16].replace("T", " ") + " UTC"
 
 
 def _headline(report: Report, reader: Reader) -> str:

@@ -308,6 +308,8 @@ class StepResult:
     duration_ms: float | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
     """What is good to know although it is no finding; shown to people, not part of the report's schema."""
+    started: float | None = None
+    """Seconds since the check began; not part of the schema either."""
 
 
 Link = told.Link
@@ -331,3 +333,5 @@ class Report:
     vantage: str | None
     started_at: str
     duration_ms: float
+    transcript: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What was said over the wire, by service; `web` is what discovery fetched. For support only, not in the schema."""

@@ -29,12 +29,12 @@ TELLING = frozenset(
 def neutral(report: Report) -> Report:
     """The report as it is told to whoever may not know the finer cause: one answer for all refusals of credentials.
 
-    The server's words go with the cause, since they say the same.
+    The server's words go with the cause, and the transcript with them, since they say the same.
     """
     steps = tuple(_plain(step) for step in report.steps)
     told = _told(report.cause)
     advice = report.advice if told == report.cause else tuple(a for a in report.advice if a.code not in TELLING)
-    return replace(report, steps=steps, cause=told, advice=advice)
+    return replace(report, steps=steps, cause=told, advice=advice, transcript={})
 
 
 def _told(code: str | None) -> str | None:

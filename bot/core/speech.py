@@ -102,7 +102,8 @@ def report(case: Case, finished: Report, wisdom: Wisdom, offers: Offers) -> Mess
         buttons.insert(0, Button("signin", told.word("button.signin"), primary=True))
     if finished.scenario != "m365":  # there are no servers to be typed
         buttons.append(Button("servers", told.word("button.servers")))
-    more = [action for action, on in (("watch", offers.watch), ("share", offers.share)) if on]
+    support = finished.verdict != "pass"
+    more = [name for name, on in (("watch", offers.watch), ("share", offers.share), ("support", support)) if on]
     buttons += [Button(action, told.word(f"button.{action}")) for action in more]
     return report_message(finished, told, buttons)
 

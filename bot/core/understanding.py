@@ -17,7 +17,7 @@ _LABEL = re.compile(
     r"|パスワード|ﾊﾟｽﾜｰﾄﾞ|暗証番号|認証コード|密码|密碼|口令|授权码|授權碼)\s*(?:is\s*)?[:：=＝]\s*(\S.*)"
 )
 _COMMANDS = re.compile(
-    r"(?im)(?<=\bLOGIN )\s*(?:\"[^\"]*\"|\S+@\S+)\s+\S.*$|(?<=\bAUTHENTICATE )\s*[A-Z0-9-]+\s+\S+$"
+    r"(?im)(?<=\bLOGIN )\s*(?:\"[^\"]*\"|[^\s@]+@\S+)\s+\S.*$|(?<=\bAUTHENTICATE )\s*[A-Z0-9-]+\s+\S+$"
     r"|(?<=\bAUTH )\s*(?:PLAIN|LOGIN)\s+\S+$|(?<=^PASS )\s*\S.*$|--?(?:password|pass|secret)\d?[ =]\s*\S+"
 )
 """Log-in commands of protocols and tools, as they stand in the logs that people paste, with what follows them."""
@@ -47,17 +47,20 @@ _SCENARIOS: tuple[tuple[Scenario, re.Pattern[str]], ...] = (
     ("m365", re.compile(r"(?i)microsoft\s*365|office\s*365|\bm365\b|\bo365\b|exchange online")),
     ("exchange", re.compile(r"(?i)\bexchange\b|\bews\b|オンプレミス|本地部署")),
 )
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:：、。\"'「」（）|]+[@＠][^\s<>()\[\],;:：、。\"'「」（）|/]+")
+# Patterns begin only where a word does: begun at every letter they would take the square of a text's length.
+_ADDRESS = re.compile(
+    r"(?<![^\s<>()\[\],;:：、。\"'「」（）|])[^\s<>()\[\],;:：、。\"'「」（）|]+[@＠][^\s<>()\[\],;:：、。\"'「」（）|/]+"
+)
 _NAME = re.compile(
     r"(?<![\w@.-])(?:https?://)?(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_](?:[\w-]{0,61}[^\W_])?(?::\d{1,6})?",
     re.ASCII,
 )
 _WIDE_NAME = re.compile(
-    r"(?<![\w@.-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?[.。．])+(?:jp|com|net|org|cn|tokyo|みんな|中国|公司|网络)(?![\w.-])"
+    r"(?<![\w@.。．-])(?:[^\W_](?:[\w-]{0,61}[^\W_])?[.。．])+(?:jp|com|net|org|cn|tokyo|みんな|中国|公司|网络)(?![\w.-])"
 )
 _WINDOWS = re.compile(r"[\w.-]{1,255}\\[\w.-]{1,64}")
 _EWS = re.compile(
-    r"(?i)(?:https?://)?(?<![\w.])[\w.-]+(?::\d{1,5})?/(?:ews|owa|ecp)(?:/[^\s<>()、。]*|(?![\w-]))", re.ASCII
+    r"(?i)(?:https?://)?(?<![\w.-])[\w.-]+(?::\d{1,5})?/(?:ews|owa|ecp)(?:/[^\s<>()、。]*|(?![\w-]))", re.ASCII
 )
 """An address of Exchange, as people copy it from a browser."""
 _SERVER_HINTS: tuple[tuple[Service, re.Pattern[str]], ...] = (
@@ -164,5 +167,6 @@ def language_of(text: str) -> Lang | None:
         return "zh"
     if re.search(r"[\u4e00-\u9fff]", text):
         return None  # 確認 is written alike in both
-    words = re.findall(r"[A-Za-z]{2,}", re.sub(r"\S*[@.]\S*", " ", text))
+    plain = " ".join(word for word in text.split() if "@" not in word and "." not in word)
+    words = re.findall(r"[A-Za-z]{2,}", plain)
     return "en" if len(words) > 2 else None  # noqa: PLR2004 - a word or two may be a name

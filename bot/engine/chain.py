@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from bot.checks.judging import Setting
 from bot.checks.link.faults import fault_of, observe
-from bot.checks.link.judge import certificates_of, judge_connect
+from bot.checks.link.judge import judge_connect
 from bot.checks.link.line import Line
 from bot.checks.steps import STEPS, StepDef
-from bot.core.cloud import MAY_CONSENT, RealmFacts, SignInFacts, TenantsFacts
+from bot.core.cloud import SignInFacts, TenantsFacts
+from bot.core.cloud_mail import Token
 from bot.core.model import (
     Capabilities,
     ConnectFacts,
@@ -23,12 +24,12 @@ from bot.core.model import (
     Service,
     StepResult,
     SubmissionFacts,
-    TlsFacts,
 )
 from bot.core.providers import Match
 from bot.core.report import status_of
-from bot.core.web import FOLLOWED, HELD_BACK, EwsReply, HttpFacts
+from bot.core.web import FOLLOWED, HELD_BACK, EwsReply
 from bot.engine.check import Check
+from bot.engine.notes import notes_of
 
 _HARMLESS = frozenset({
     "login.protocol_disabled", "login.plan_without_protocol", "login.mechanism_unsupported", "login.tls_required",
@@ -80,12 +81,12 @@ class Chain:
         """The step that found that no log-in can help, if one did."""
         line.memory[FOLLOWED] = check.secret is not None and check.request.account is not None
         self._mechanisms: tuple[str, ...] = ()
-        self._scrubber = check.secret.scrubber(check.request.account) if check.secret else None
+        self.scrubber = check.secret.scrubber(check.request.account) if check.secret else None
 
     async def walk(self, deadline: float, provider: Callable[[], Awaitable[Match | None]]) -> None:
         blocked: str | None = None
         for step in STEPS[self.service, self.line.endpoint.security]:
-            reason = blocked or await self._reason_to_skip(step)
+            reason = blocked or await self._reason_to_skip(step, deadline)
             if reason is not None:
                 self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because=reason))
                 blocked = blocked or (reason if step.asks == "login" else None)
@@ -101,7 +102,7 @@ class Chain:
     def _id(self, step: StepDef) -> str:
         return f"{self.service}.{step.stage}"
 
-    async def _reason_to_skip(self, step: StepDef) -> str | None:
+    async def _reason_to_skip(self, step: StepDef, deadline: float) -> str | None:
         if step.asks == "address" and self._address() is None:
             return "no_address"
         if step.asks == "mailbox" and not self.check.request.mailbox:
@@ -114,7 +115,12 @@ class Chain:
             return str(held_back)
         if self.check.secret is None:
             return "no_secret"
-        return "no_account" if not self.check.request.account else await self.gate.wait(self.service)
+        return "no_account" if not self.check.request.account else await self._wait_for_turn(deadline)
+
+    async def _wait_for_turn(self, deadline: float) -> str | None:
+        """Until the log-ins before are through; why this one is not tried then, if it is not."""
+        refused = await self.gate.wait(self.service)
+        return refused or ("time_limit" if asyncio.get_running_loop().time() >= deadline else None)
 
     def _nobody_signs_in(self) -> str | None:
         """Whose sign-in it is to be must be known, and tokens and codes go over https only."""
@@ -131,11 +137,12 @@ class Chain:
         self, step: StepDef, deadline: float, provider: Callable[[], Awaitable[Match | None]]
     ) -> StepResult:
         self.check.on_started(self._id(step))
-        begun = time.perf_counter()
+        begun = time.monotonic()
         facts = await self._probe(step, deadline)
-        took = round((time.perf_counter() - begun) * 1000, 1)
-        if self._scrubber is not None:
-            facts = self._scrubber.facts(facts)
+        self.line.net.transcript(self.service).reveal()
+        begun, ended = self._span(step.stage, begun, time.monotonic())
+        if self.scrubber is not None:
+            facts = self.scrubber.facts(facts)
         self._learn(facts)
         if isinstance(facts, SignInFacts) and facts.nobody:
             self._add(StepResult(self._id(step), "skipped", target=self._target(step), skipped_because="no_sign_in"))
@@ -150,11 +157,17 @@ class Chain:
             status_of(findings),
             tuple(findings),
             self._target(step),
-            duration_ms=took,
-            notes=_notes(facts),
+            duration_ms=round((ended - begun) * 1000, 1),
+            notes=notes_of(facts),
+            started=round(begun - self.line.net.begun, 4),
         )
         self._add(result)
         return result
+
+    def _span(self, stage: str, begun: float, ended: float) -> tuple[float, float]:
+        """When a step began and ended: discovery may have taken it, or have begun to, before its turn came."""
+        first, last = self.line.spans.get(stage, (begun, ended))
+        return min(first, begun), last if last < begun else ended
 
     def _judge(self, step: StepDef, facts: Any, match: Match | None) -> list[Finding]:
         setting = self._setting(match)
@@ -207,6 +220,7 @@ class Chain:
             self.check.request.account,
             self.check.wisdom.rules,
             self._mechanisms,
+            isinstance(self.check.secret, Token),
         )
 
     def _target(self, step: StepDef) -> str:
@@ -263,35 +277,3 @@ def _is_refusal(facts: Any) -> bool:
             return not own.id  # what the MX says of the domain helps then
         case _:
             return False
-
-
-def _notes(facts: Any) -> Mapping[str, Any]:
-    """What a person likes to know although it is no finding."""
-    match facts:
-        case ConnectFacts(address=address) if address:
-            return {"address": address}
-        case TlsFacts(version=version) if version:
-            return {"version": version, "cipher": facts.cipher, "chain": certificates_of(facts)}
-        case LoginReply(accepted=True):
-            return {"mechanism": facts.mechanism}
-        case HttpFacts(domain=domain):
-            names = {"login_domain": domain.dns or domain.netbios} if domain else {}
-            return {"offered": facts.schemes, **names}
-        case EwsReply(opened=True):
-            return {"mechanism": facts.mechanism, "version": facts.version, "inbox": facts.messages}
-        case TenantsFacts(own=own) if own.id:
-            return {"tenant": own.id, "region": own.region}
-        case SignInFacts(names=names, roles=roles) if names:
-            return {"signed_in_as": names[0], "roles": [MAY_CONSENT.get(role, role) for role in roles or ()]}
-        case RealmFacts(namespace=namespace, brand=brand):
-            return {"namespace": namespace, "brand": brand}
-        case MailboxFacts(refusal=None):
-            return {
-                "inbox": facts.messages,
-                "folders": facts.folders,
-                "messages": facts.total_messages,
-                "bytes": facts.total_bytes,
-                "largest": [{"name": f.name, "messages": f.messages, "bytes": f.bytes} for f in facts.largest],
-            }
-        case _:
-            return {}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bot.checks.link.line import Timeouts
-from bot.core.cloud import AUTHORITY, SignIn
+from bot.core.cloud import AUTHORITY, Registration, SignIn
 from bot.core.model import Request, StepResult
 from bot.core.secret import Secret
 from bot.core.wisdom import Wisdom
@@ -25,6 +25,8 @@ class Network:
     """The Microsoft identity platform's address."""
     client_id: str | None = None
     """The app registration with which people sign in there, None where there is none."""
+    registration: Registration | None = None
+    """The same with what the bot's own pages need for it; None where people sign in by a code."""
 
     @property
     def signs_in(self) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,16 +24,16 @@ from bot.core.model import (
     Endpoint,
     Finding,
     Report,
-    Request,
-    Scenario,
     ServersFacts,
     Service,
     StepResult,
 )
 from bot.core.providers import Match, find_by_host
 from bot.core.report import failure_of, status_of, verdict_of
+from bot.engine.after_sign_in import mail_chains, walk_mail
 from bot.engine.chain import Chain, Gate
 from bot.engine.check import Check, NotAdmitted
+from bot.engine.scenario import is_exchange, is_m365, scenario_of
 
 
 async def run(check: Check) -> Report:
@@ -40,13 +41,14 @@ async def run(check: Check) -> Report:
     network = check.network
     rules = policy(network.allow, any_port=check.any_port)
     net = Net(questions(network.resolver, rules), rules, network.trust, network.timeouts)
-    started, clock = datetime.now(UTC), time.perf_counter()
+    started = datetime.now(UTC)
     try:
         walk = _Walk(check, net, asyncio.get_running_loop().time() + network.timeouts.total)
         await walk.through()
     finally:
         net.close()
-    return _report(check, walk, started, (time.perf_counter() - clock) * 1000)
+    took = (time.monotonic() - net.begun) * 1000
+    return replace(_report(check, walk, started, took), transcript=walk.transcript())
 
 
 class _Walk:
@@ -78,6 +80,8 @@ class _Walk:
                 self._recognise(None)
             self.gate.no_more(self.chains)
             await asyncio.gather(*running)
+            running += self._start_mail()
+            await asyncio.gather(*running)
         finally:
             for task in running:
                 task.cancel()
@@ -95,10 +99,14 @@ class _Walk:
         }
 
     async def _admit(self, found: Mapping[Service, Endpoint]) -> None:
-        """Raises NotAdmitted where these servers may not be probed now."""
+        """Raises NotAdmitted where these servers may not be probed now. Waiting for that is no time of theirs."""
         hosts = frozenset(where.host for where in found.values())
-        if self.check.admit is not None and hosts and not await self.check.admit(hosts):
+        if self.check.admit is None or not hosts:
+            return
+        asked = asyncio.get_running_loop().time()
+        if not await self.check.admit(hosts):
             raise NotAdmitted
+        self.deadline += asyncio.get_running_loop().time() - asked
 
     def _judge_names(self) -> None:
         """The step domain.input, where the names cannot be typed into the migration page whatever the servers say."""
@@ -111,7 +119,7 @@ class _Walk:
             return
         code, evidence = fault
         finding = self._setting().finding(code, **evidence)
-        self.unfit = self._domain_step("domain.input", [finding], None, time.perf_counter()).id
+        self.unfit = self._domain_step("domain.input", [finding], None, time.monotonic()).id
 
     def _wanted(self) -> domain.Wanted | None:
         request = self.check.request
@@ -132,9 +140,18 @@ class _Walk:
             self.chains[service].unfit = self.unfit
         return [asyncio.create_task(self._walk(service)) for service in fresh]
 
+    def _start_mail(self) -> list[asyncio.Task[None]]:
+        """IMAP and SMTP of whoever signed in with Microsoft; a time of their own, since people take theirs."""
+        if "m365" not in self.chains or {"imap", "smtp"} & self.chains.keys():
+            return []
+        made = mail_chains(self.chains["m365"], self.net)
+        self.chains |= made
+        deadline = asyncio.get_running_loop().time() + self.check.network.timeouts.total
+        return [asyncio.create_task(walk_mail(made, deadline, self._provider))] if made else []
+
     async def _domain(self, wanted: domain.Wanted) -> Mapping[Service, Endpoint]:
         """The steps domain.exists, domain.mail and domain.servers; the servers that were found."""
-        begun = time.perf_counter()
+        begun = time.monotonic()
         self._step_started("domain.exists")
         facts = await self._look_up(wanted.domain)
         self._recognise(domain.recognise(facts, wanted.directory))
@@ -164,7 +181,7 @@ class _Walk:
             return DomainFacts(name, late, late)
 
     async def _servers(self, wanted: domain.Wanted, facts: DomainFacts) -> Mapping[Service, Endpoint]:
-        begun = time.perf_counter()
+        begun = time.monotonic()
         self._step_started("domain.servers")
         try:
             async with asyncio.timeout_at(self.deadline):
@@ -215,8 +232,10 @@ class _Walk:
         begun: float,
         notes: Mapping[str, Any] | None = None,
     ) -> StepResult:
-        took = round((time.perf_counter() - begun) * 1000, 1)
-        result = StepResult(step, status_of(findings), tuple(findings), target, duration_ms=took, notes=notes or {})
+        took, started = round((time.monotonic() - begun) * 1000, 1), round(begun - self.net.begun, 4)
+        result = StepResult(
+            step, status_of(findings), tuple(findings), target, duration_ms=took, notes=notes or {}, started=started
+        )
         self.domain_steps.append(result)
         self.check.on_step(result)
         return result
@@ -234,6 +253,11 @@ class _Walk:
     async def _provider(self) -> Match | None:
         await self.match_known.wait()
         return self.served_by()
+
+    def transcript(self) -> Mapping[str, tuple[str, ...]]:
+        """Who said what, by service, without any secret of this check, whoever repeats it."""
+        own = {id(chain.check.secret): chain.scrubber.text for chain in self.chains.values() if chain.scrubber}
+        return {service: lines for service, said in self.net.transcripts.items() if (lines := said.lines(own.values()))}
 
     def served_by(self) -> Match | None:
         """Whose servers are checked: where nothing better is known of an Exchange, an Exchange Server of one's own."""
@@ -266,7 +290,7 @@ def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report
     match = walk.served_by()
     provider = match.provider if match else None
     endpoints: dict[Service, Endpoint] = {chain.service: chain.line.endpoint for chain in chains}
-    scenario = request.scenario or _scenario(request.endpoints, walk.match)
+    scenario = request.scenario or scenario_of(request.endpoints, walk.match)
     lang = request.lang
     circumstances = Circumstances(scenario, lang, provider, request.domain, request.account, endpoints)
     local = next((chain.local for chain in chains if chain.local), None)
@@ -285,22 +309,3 @@ def _report(check: Check, walk: _Walk, started: datetime, took: float) -> Report
         started_at=started.isoformat(timespec="milliseconds"),
         duration_ms=round(took, 1),
     )
-
-
-def is_exchange(request: Request) -> bool:
-    """Whether EWS is to be checked and nothing else need be looked for."""
-    return request.scenario == "exchange" or "ews" in request.endpoints
-
-
-def is_m365(request: Request) -> bool:
-    """Whether the source is Microsoft 365, where administrators sign in by themselves."""
-    return request.scenario == "m365"
-
-
-def _scenario(typed: Mapping[Service, Endpoint], match: Match | None) -> Scenario:
-    """What `auto` comes to: servers typed by hand, or a cloud service that needs account and password only."""
-    if "ews" in typed:
-        return "exchange"
-    if typed or match is None or match.kind in ("gateway", "destination", "suite"):
-        return "manual"
-    return "saas" if match.servers() else "manual"

@@ -1,4 +1,4 @@
-"""What is around the bot: name servers, trust anchors, the autoconfig database, the clock."""
+"""What is around the bot: name servers, trust anchors, the autoconfig database, the clock, fonts."""
 
 import asyncio
 import email.utils
@@ -14,6 +14,7 @@ from cryptography import x509
 from bot.checks.link.dns import Nameserver, Resolver, nameservers
 from bot.checks.link.tls import TrustStore, strict_context
 from bot.core.model import Answer
+from bot.fonts import FOLDERS, PACKAGE, fonts_for
 from bot.health.outcome import Mark, Outcome
 from bot.settings import Settings
 
@@ -117,6 +118,20 @@ def _connection(parts: SplitResult, ca_file: Path | None) -> http.client.HTTPCon
         return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE)
     trust = strict_context(TrustStore(str(ca_file) if ca_file else None))
     return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=_PATIENCE, context=trust)
+
+
+async def check_fonts(_: Settings) -> list[Outcome]:
+    return [_fonts(FOLDERS)]
+
+
+def _fonts(folders: tuple[Path, ...]) -> Outcome:
+    """What the picture for support is lettered with. Nothing else of the bot needs a font."""
+    what, todo = "fonts", f"install the package {PACKAGE}"
+    if not fonts_for("en", folders):
+        return Outcome("warn", what, "there is none, so support gets no picture of the failing step", todo)
+    if not (fonts_for("ja", folders) and fonts_for("zh", folders)):
+        return Outcome("warn", what, "none with Japanese and Chinese, so pictures for support are in English", todo)
+    return Outcome("pass", what, f"pictures for support are lettered with {Path(fonts_for('ja', folders)[0]).name}")
 
 
 def _clock(date: datetime | None, host: str) -> Outcome:

@@ -10,8 +10,8 @@ from bot.faults import own_fault
 from bot.logs import of_case
 from bot.queue.job import CHECKS, WATCHES, Job, Work
 
-AT_ONCE: Mapping[str, int] = {CHECKS: 24, WATCHES: 2}
-"""Jobs of a queue that run side by side. More checks would make everybody wait; what nobody waits for stays behind."""
+AT_ONCE: Mapping[str, int] = {CHECKS: 100, WATCHES: 2}
+"""Jobs of a queue that run side by side: what nobody waits for stays behind."""
 _TRIES = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _log = structlog.get_logger(__name__)

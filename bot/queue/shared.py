@@ -22,8 +22,8 @@ from bot.store.rows import StoreError
 
 BEAT_EVERY, SILENT_FOR = 5.0, 20.0
 """Seconds between two signs of life, and after how many without one somebody is taken for dead."""
-_AT_ONCE: Mapping[str, int] = {CHAT: 60, CHECKS: 24, WATCHES: 2}
-_OWN_AT_ONCE = 24
+_AT_ONCE: Mapping[str, int] = {CHAT: 60, CHECKS: 100, WATCHES: 2}
+_OWN_AT_ONCE = 100
 _POLL = 2.0
 """Seconds until a job that is due at a time of its own is found; all others are notified of."""
 _RETRIES, _LONGEST_PAUSE = 20, 60

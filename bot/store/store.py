@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.core.model import Lang, Report
+from bot.store import statements
 from bot.store.database import Database, Row
 from bot.store.engine import READERS, faults_in_words, make_engine, migrate
 from bot.store.place import ROOT, prepare, read_place
@@ -21,7 +22,6 @@ from bot.store.upkeep import delete_expired, delete_person
 
 Enqueue = Callable[[Sequence[EffectRow], Any], Awaitable[None]]
 """Puts jobs for effects into a queue, over the driver's connection of a transaction."""
-_EFFECT = (outbox.c.id, outbox.c.case_id, outbox.c.effect, outbox.c.created)
 
 
 @asynccontextmanager
@@ -49,6 +49,10 @@ async def open_store(url: str, root: Path = ROOT) -> AsyncIterator["Store"]:
 class Store(Database):
     """Made by `open_store`. Every method raises StoreError where the database fails (full disk, lock, connection)."""
 
+    @property
+    def _inserts(self) -> statements.Inserts:
+        return statements.POSTGRESQL if self.place.path is None else statements.SQLITE
+
     # Cases and what is to be done about them.
 
     async def take(
@@ -75,20 +79,18 @@ class Store(Database):
             if spend is not None:
                 await self._spend(connection, spend, case.updated)
             if withdraw:
-                await connection.execute(_kill(case.id, case.updated))
+                await connection.execute(statements.KILL_OFFERS, {"of": case.id, "at": case.updated})
             rows = [EffectRow(0, case.id, effect, case.updated) for effect in effects]
             if rows:
                 values = [{"case_id": row.case_id, "effect": row.effect, "created": row.created} for row in rows]
-                insert = sa.insert(outbox).returning(outbox.c.id, sort_by_parameter_order=True)
-                ids = (await connection.execute(insert, values)).scalars().all()
+                ids = (await connection.execute(statements.ADD_EFFECTS, values)).scalars().all()
                 rows = [replace(row, id=name) for row, name in zip(rows, ids, strict=True)]
             if enqueue is not None:
                 await enqueue(rows, (await connection.get_raw_connection()).driver_connection)
         return rows
 
     async def _once(self, connection: AsyncConnection, event_id: str, now: float) -> bool:
-        seen = self._insert(events).values(id=event_id, at=now).on_conflict_do_nothing()
-        return (await connection.execute(seen)).rowcount == 1
+        return (await connection.execute(self._inserts.event, {"id": event_id, "at": now})).rowcount == 1
 
     async def _write_case(self, connection: AsyncConnection, case: CaseRow) -> None:
         values: dict[str, Any] = {
@@ -98,16 +100,15 @@ class Store(Database):
             "state": case.state,
         }
         values |= {"updated": case.updated, "version": case.version + 1}
-        change: sa.Executable
         if case.version == 0:
-            change = self._insert(cases).values(id=case.id, created=case.created, **values).on_conflict_do_nothing()
+            written = await connection.execute(self._inserts.case, values | {"id": case.id, "created": case.created})
         else:
-            change = sa.update(cases).where(cases.c.id == case.id, cases.c.version == case.version).values(values)
-        if (await connection.execute(change)).rowcount != 1:
+            written = await connection.execute(statements.CHANGE_CASE, values | {"of": case.id, "was": case.version})
+        if written.rowcount != 1:
             raise StaleCase(case.id)
 
     async def case(self, case_id: str) -> CaseRow | None:
-        row = await self._row(sa.select(cases).where(cases.c.id == case_id))
+        row = await self._row(statements.CASE, {"of": case_id})
         return CaseRow(**row) if row else None
 
     async def cases_of(self, person: str, limit: int = 20) -> list[CaseRow]:
@@ -122,23 +123,22 @@ class Store(Database):
 
         `before` leaves out those that were decided later.
         """
-        query = sa.select(*_EFFECT).where(outbox.c.done.is_(None)).order_by(outbox.c.id)
-        if case_id is not None:
-            query = query.where(outbox.c.case_id == case_id)
+        query = statements.OPEN_EFFECTS if case_id is None else statements.OPEN_EFFECTS_OF_CASE
         if before is not None:
             query = query.where(outbox.c.created < before)
-        return [EffectRow(**row) for row in await self._rows(query)]
+        values = None if case_id is None else {"of": case_id}
+        return [EffectRow(**row) for row in await self._rows(query, values)]
 
     async def open_effect(self, effect_id: int) -> EffectRow | None:
         """One effect; None where it is done."""
-        row = await self._row(sa.select(*_EFFECT).where(outbox.c.id == effect_id, outbox.c.done.is_(None)))
+        row = await self._row(statements.OPEN_EFFECT, {"of": effect_id})
         return EffectRow(**row) if row else None
 
     async def effects_done(self, ids: Sequence[int], now: float) -> None:
         if not ids:
             return
         async with self._writing() as connection:
-            await connection.execute(sa.update(outbox).where(outbox.c.id.in_(ids)).values(done=now))
+            await connection.execute(statements.EFFECT_DONE, [{"of": name, "at": now} for name in ids])
 
     # Conversations.
 
@@ -181,22 +181,16 @@ class Store(Database):
             "created": now,
             "updated": now,
         }
-        change = self._insert(messages).values(values)
-        fresh = {"body": change.excluded.body, "updated": change.excluded.updated}
-        fresh["ref"] = sa.func.coalesce(change.excluded.ref, messages.c.ref)
-        found = sa.select(messages.c.id).where(messages.c.case_id == case_id, messages.c.key == key)
         async with self._writing() as connection:
-            await connection.execute(change.on_conflict_do_update(index_elements=["case_id", "key"], set_=fresh))
-            return int((await connection.execute(found)).scalar_one())
+            return int((await connection.execute(self._inserts.message, values)).scalar_one())
 
     async def put_ref(self, case_id: str, key: str, ref: str) -> None:
         """Keep the platform's id of a message. The message itself is as it was."""
-        mine = (messages.c.case_id == case_id) & (messages.c.key == key)
         async with self._writing() as connection:
-            await connection.execute(sa.update(messages).where(mine).values(ref=ref))
+            await connection.execute(statements.PUT_REF, {"of": case_id, "named": key, "fresh": ref})
 
     async def message(self, case_id: str, key: str) -> MessageRow | None:
-        row = await self._row(sa.select(messages).where(messages.c.case_id == case_id, messages.c.key == key))
+        row = await self._row(statements.MESSAGE, {"of": case_id, "named": key})
         return MessageRow(**row) if row else None
 
     async def messages_of(
@@ -273,19 +267,18 @@ class Store(Database):
     async def kill_offers(self, case_id: str, now: float) -> None:
         """End every open offer of a case."""
         async with self._writing() as connection:
-            await connection.execute(_kill(case_id, now))
+            await connection.execute(statements.KILL_OFFERS, {"of": case_id, "at": now})
 
     # People.
 
     async def person(self, person: str) -> PersonRow | None:
-        row = await self._row(sa.select(people).where(people.c.id == person))
+        row = await self._row(statements.PERSON, {"of": person})
         return PersonRow(**row) if row else None
 
     async def put_person(self, person: PersonRow) -> None:
-        values = {"lang": person.lang, "state": person.state, "updated": person.updated}
-        change = self._insert(people).values(id=person.id, **values)
+        values = {"id": person.id, "lang": person.lang, "state": person.state, "updated": person.updated}
         async with self._writing() as connection:
-            await connection.execute(change.on_conflict_do_update(index_elements=["id"], set_=values))
+            await connection.execute(self._inserts.person, values)
 
     async def people_called(self, name: str) -> list[str]:
         """The people whom a platform knows by this id, by our own names for them (slack:TEAM:ID)."""
@@ -319,10 +312,6 @@ class Store(Database):
             await self._once(connection, probe, now)
         async with self._writing() as connection:
             await connection.execute(sa.delete(events).where(events.c.id == probe))
-
-
-def _kill(case_id: str, now: float) -> sa.Update:
-    return sa.update(offers).where(offers.c.case_id == case_id, offers.c.spent.is_(None)).values(spent=now)
 
 
 def _offer(row: Row) -> Offer:

@@ -15,6 +15,7 @@ from bot.core.model import LANGS
 from bot.core.speech import reader
 from bot.store.threads import Thread
 from handlers.lark.api import Lost, Refused
+from handlers.lark.gallery import Gallery
 from handlers.lark.groups import Group, Groups
 from handlers.lark.inbound import Where
 from handlers.lark.means import Means
@@ -54,7 +55,7 @@ class LarkPort:
         self._api, self._threads, self._people, self._words = means.api, means.threads, means.people, means.words
         self._store, self._mind, self._clock = means.store, means.mind, means.clock
         self.secret_forms = secret_forms
-        self._groups = Groups(means.api)
+        self._groups, self._gallery = Groups(means.api), Gallery(means.api)
 
     # What the conversation asks for.
 
@@ -123,7 +124,9 @@ class LarkPort:
         takes_secret = self.secret_forms and key.startswith("offer")
         if any(isinstance(block, Form) and block.name == "share" for block in message.blocks):
             message = self._where_to(message, await self._groups.shared_with(spot.where, spot.origin), case)
-        return card_of(message, Names(self._words.of(case.lang), case.id, key, takes_secret=takes_secret))
+        image = await self._gallery.hang(message.picture)
+        names = Names(self._words.of(case.lang), case.id, key, takes_secret=takes_secret, image=image)
+        return card_of(message, names)
 
     def _where_to(self, message: Message, groups: list[Group], case: Case) -> Message:
         """The question where to show a report, with the groups that there are."""

@@ -75,7 +75,7 @@ class SlackPort:
             # The response_url has served when this is over: a way to write into a channel is not kept.
             place = {name: value for name, value in spot.thread.place.items() if name != "response_url"}
             await self._threads.begin(case.id, channel, ts, place)
-            await self._replies.tell_where(case, spot.where, spot.token, channel, ts)
+            self._replies.tell_where_later(case, spot.where, spot.token, channel, ts)
         return f"{channel}/{ts}"
 
     async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:
@@ -92,20 +92,20 @@ class SlackPort:
         await self.post(case, f"whisper:{self._clock()}", message, again=False)
 
     async def introduce(self, case: Case) -> Introduction | None:
-        spot = await self._spot(case)
-        profile = await self._people.profile(spot.where)
+        where = where_of((await self._thread(case)).place)
+        profile = await self._people.profile(where)
         if profile.outside:
-            await self._replies.say(spot.where, self._words.of(profile.lang)["command.stranger"])
+            await self._replies.say(where, self._words.of(profile.lang)["command.stranger"])
             return None
         return Introduction(profile.lang, profile.address)
 
     async def share(self, case: Case, channel: str, message: Message) -> str:
         """Show a report in a channel, if it is one of this organisation's own."""
         spot = await self._spot(case)
-        if await self.shared_outside(spot.token, channel):
-            return "shared_outside"
         seen = shown(message, Names(self._words.of(case.lang)))
         try:
+            if await self._is_shared(spot.token, channel):
+                return "shared_outside"
             await self._api.once(
                 spot.token, "chat_postMessage", channel=channel, text=seen.text, blocks=list(seen.blocks), **_QUIET
             )
@@ -118,20 +118,27 @@ class SlackPort:
     async def shared_outside(self, token: str, channel: str) -> bool | None:
         """Whether others than the own organisation read a channel; None where the bot may not know."""
         try:
-            answer = await self._api.call(token, "conversations_info", channel=channel, patience=5.0)
+            return await self._is_shared(token, channel)
         except (Refused, Lost):
             return None
+
+    async def _is_shared(self, token: str, channel: str) -> bool:
+        answer = await self._api.call(token, "conversations_info", channel=channel, patience=5.0)
         info = answer.get("channel") or {}
         return bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared"))
 
     # How it is done.
 
-    async def _spot(self, case: Case) -> _Spot:
+    async def _thread(self, case: Case) -> Thread:
         thread = self._begun.get(case.id) or await self._threads.of_case(case.id)
         if thread is None:
             _, team, user = case.person.split(":", 2)
             thread = Thread(case.id, case.person, user, None, {"team": team, "user": user}, self._clock())
             await self._threads.put(thread)
+        return thread
+
+    async def _spot(self, case: Case) -> _Spot:
+        thread = await self._thread(case)
         where = where_of(thread.place)
         token = await self._tokens.token(where)
         if token is None:

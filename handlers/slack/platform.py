@@ -152,7 +152,10 @@ async def open_slack(
         means = Means(api, tokens, store, Threads.beside(store), people, words, replies, mind, clock)
         port = SlackPort(means, secret_forms=settings.secret_entry == "modal")  # noqa: S105 - how, not what
         app = make_app(api.client(), _authorize(tokens), _signing(settings.slack))
-        yield SlackPlatform(settings, means, app, port, flow)
+        try:
+            yield SlackPlatform(settings, means, app, port, flow)
+        finally:
+            await replies.close()
 
 
 async def _end(task: asyncio.Task[None]) -> None:

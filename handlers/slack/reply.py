@@ -1,5 +1,6 @@
 """Answers where somebody typed: only that person sees them, also where the bot is no member."""
 
+import asyncio
 from typing import Any
 
 import aiohttp
@@ -23,6 +24,17 @@ class Replies:
 
     def __init__(self, api: Api, session: aiohttp.ClientSession, words: Words) -> None:
         self._api, self._session, self._words = api, session, words
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        """Let what is under way end."""
+        await asyncio.gather(*self._under_way, return_exceptions=True)
+
+    def tell_where_later(self, case: Case, where: Where, token: str, channel: str, ts: str) -> None:
+        """As `tell_where`, while the case goes on."""
+        task = asyncio.create_task(self.tell_where(case, where, token, channel, ts))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def tell_where(self, case: Case, where: Where, token: str, channel: str, ts: str) -> None:
         """Say where the case is talked about, with a link to its thread; not where that is the same place."""

@@ -21,7 +21,7 @@ _PACKAGES = ("aiohttp", "cryptography", "dnspython", "aioimaplib", "slack-bolt",
 class Export:
     """Gives a report's bundle out as a file, with the picture in it."""
 
-    def __init__(self, store: Store, mind: Mind | None = None, sessions: Sessions | None = None) -> None:
+    def __init__(self, store: Store, mind: Mind, sessions: Sessions) -> None:
         self._opening, self._mind = Opening(store, sessions), mind
 
     def routes(self) -> list[web.RouteDef]:
@@ -30,7 +30,7 @@ class Export:
     async def give(self, request: web.Request) -> web.Response:
         kept = await self._opening.kept(request)
         made = bundle(kept.report, await self._opening.account(kept.report.case), versions())
-        drawn = await picture_of(kept.report, kept.lang, self._mind) if self._mind is not None else None
+        drawn = await picture_of(kept.report, kept.lang, self._mind)
         if drawn is not None and drawn.png is not None:
             made["picture"] = f"data:image/png;base64,{base64.b64encode(drawn.png).decode()}"
         headers = {"Content-Disposition": f'attachment; filename="migcheck-{kept.report.case}.json"'}

@@ -11,7 +11,7 @@ from handlers.web.session import Sessions
 class Opening:
     """A report opens with the key in its link, or for the person whose case it is."""
 
-    def __init__(self, store: Store, sessions: Sessions | None) -> None:
+    def __init__(self, store: Store, sessions: Sessions) -> None:
         self._store, self._sessions = store, sessions
 
     async def kept(self, request: web.Request) -> KeptReport:
@@ -32,7 +32,6 @@ class Opening:
             return None
         if (key := request.query.get("k")) is not None:
             return await self._store.report_for(case, key)
-        person = self._sessions.person(request) if self._sessions is not None else None
-        row = await self._store.case(case)
+        person, row = self._sessions.person(request), await self._store.case(case)
         own = person is not None and row is not None and row.person == person
         return await self._store.report(case) if own else None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from aiohttp import web
 
 from bot.core.case import Case, case_from_json
+from bot.core.cloud_talk import is_m365
 from bot.core.dialogue import Mind
 from bot.core.model import Lang
 from bot.core.report import endpoints_of
@@ -32,7 +33,7 @@ class SecretPage:
 
     async def show(self, request: web.Request) -> web.Response:
         """The form, for GET and HEAD: link previews and scanners of mail fetch such links."""
-        offer = await self._store.offer(request.match_info["token"])
+        offer = await self._offer(request.match_info["token"])
         if offer is None or not offer.open_at(self._clock()):
             return await self._over(request, offer)
         return await self._form(request, offer)
@@ -42,16 +43,22 @@ class SecretPage:
         if from_elsewhere(request):
             raise web.HTTPForbidden
         token = request.match_info["token"]
-        offer = await self._store.offer(token)
+        offer = await self._offer(token)
         if offer is None or not offer.open_at(self._clock()):
             return await self._over(request, offer)
         typed = await read_field(request, "secret")
         if not typed or len(typed) > MOST_SECRET:
             return await self._form(request, offer, "secret.too_long" if typed else "secret.empty", status=422)
         if not await self._conversation.take_secret(token, Secret(typed)):
-            return await self._over(request, await self._store.offer(token))
+            return await self._over(request, await self._offer(token))
         lang = await self._lang(request, offer)
         return notice("secret.taken", 200, lang, words_in(lang, self._mind))
+
+    async def _offer(self, token: str) -> Offer | None:
+        """The offer of a token; none for one that leads to a sign-in at Microsoft, where nothing is typed here."""
+        offer = await self._store.offer(token)
+        case = await self._case(offer) if offer is not None else None
+        return offer if case is None or not is_m365(case) else None
 
     async def _over(self, request: web.Request, offer: Offer | None) -> web.Response:
         """Says whether the token was used, is too old, or never was; each with what to do."""

@@ -95,3 +95,12 @@ def test_a_question_is_what_dnspython_asks():
     ours = dns.message.from_wire(dns_wire.query(NAME, "SRV", unchecked=True).wire(7))
     assert (ours.id, ours.payload, bool(ours.flags & dns.flags.CD)) == (7, dns_wire.PAYLOAD, True)
     assert ours.question == dns.message.make_query(NAME, "SRV").question
+
+
+def test_an_alias_that_is_asked_for():
+    query = dns.message.make_query(NAME, "CNAME", use_edns=0, id=1)
+    response = dns.message.make_response(query)
+    response.answer.append(dns.rrset.from_text(NAME + ".", 60, "IN", "CNAME", "Autodiscover.Outlook.COM."))
+    asked = dns_wire.query(NAME, "CNAME")
+    for read in (dns_wire.read, dns_message.read):
+        assert read(response.to_wire(), asked).answer.records == ("autodiscover.outlook.com",)

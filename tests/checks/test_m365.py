@@ -12,6 +12,7 @@ import yaml
 from bot.compiling import ADVICE
 from tests.checks.cases.table import holds
 from tests.checks.running import HASTY, PATIENT, Seen, check_report, examine, make_world
+from tests.servers.dns import DnsFault
 from tests.servers.exchange_words import Reply
 from tests.servers.identity import CONTOSO, IdentityScript, IdentityServer, TenantScript, as_json, refusal
 from tests.servers.world import World
@@ -241,6 +242,50 @@ async def test_whose_mail_it_is_instead() -> None:
         seen = await examine(world, DOMAIN, scenario="m365", authority=f"https://{HOST}:{server.port}")
     evidence = seen.finding("m365.domain_unknown").evidence
     assert evidence["mail_at"] == seen.report.provider == "gworkspace"
+
+
+@pytest.mark.parametrize(
+    ("mx", "alias", "cloud"),
+    [
+        ("practice-test.mail.protection.outlook.com", "", "worldwide"),
+        ("practice-test.i-v1.mx.microsoft", "", "worldwide"),
+        ("mx1.eu.mimecast.test", "autodiscover.outlook.com", "worldwide"),
+        ("practice-test.mail.protection.partner.outlook.cn", "autodiscover.partner.outlook.cn", "21Vianet"),
+        ("mx.practice.test", "autodiscover-s.office365.us", "US government"),
+        ("notoutlook.com", "autodiscover.hosting.test", ""),
+    ],
+)
+@pytest.mark.parametrize("known", [True, False], ids=["with a tenant", "without"])
+async def test_where_the_mail_seems_to_be(mx: str, alias: str, cloud: str, known: bool) -> None:
+    """A hint beside a tenant, and all there is to go by where the worldwide platform knows none."""
+    async with make_world() as world:
+        server = await serve(world, tenants=SOUND if known else {})
+        world.record(DOMAIN, "MX", f"10 {mx}.")
+        if alias:
+            world.record(f"autodiscover.{DOMAIN}", "CNAME", f"{alias}.")
+        seen = await examine(world, DOMAIN, scenario="m365", authority=f"https://{HOST}:{server.port}")
+    hints = {"autodiscover": alias} if alias else {}
+    if known:
+        notes = seen.step("m365.tenant").notes
+        assert seen.report.verdict == "pass"
+        assert (list(notes.get("mail", ())), notes.get("autodiscover", "")) == (([mx], alias) if cloud else ([], ""))
+        return
+    national = ["m365.other_cloud"] if cloud in ("21Vianet", "US government") else []
+    assert seen.codes("m365.tenant") == ["m365.domain_unknown", *national]
+    assert (seen.report.failing_step, seen.report.cause) == ("m365.tenant", "m365.domain_unknown")
+    evidence = seen.finding("m365.domain_unknown").evidence
+    assert {k: evidence[k] for k in ("mx", "autodiscover") if k in evidence} == ({"mx": [mx], **hints} if cloud else {})
+    if national:
+        assert seen.finding("m365.other_cloud").evidence["cloud"] == cloud
+
+
+async def test_a_hint_that_does_not_come_is_none() -> None:
+    async with make_world() as world:
+        server = await serve(world, tenants=SOUND)
+        world.domain(DOMAIN)
+        world.faults[f"autodiscover.{DOMAIN}"] = DnsFault("refused")
+        seen = await examine(world, DOMAIN, scenario="m365", authority=f"https://{HOST}:{server.port}")
+    assert seen.step("m365.tenant").status == "pass"
 
 
 async def test_a_platform_at_a_private_address_is_not_asked() -> None:

@@ -30,8 +30,8 @@ async def ask_openssl(host: str, address: str, port: int, *options: str) -> int 
 def facts(monkeypatch: pytest.MonkeyPatch) -> list[TlsFacts]:
     """The facts of every TLS step that is taken, as the judge gets them."""
     seen: list[TlsFacts] = []
-    notes = chain._notes
-    monkeypatch.setattr(chain, "_notes", lambda found: seen.append(found) or notes(found))
+    notes = chain.notes_of
+    monkeypatch.setattr(chain, "notes_of", lambda found: seen.append(found) or notes(found))
     return seen
 
 

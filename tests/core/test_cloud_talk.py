@@ -4,9 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core import cloud_talk
 from bot.core.access import Access
 from bot.core.dialogue import Abilities
-from bot.core.events import CodeGiven, Finished, OfferSecret, Pressed, StartCheck, Submitted
+from bot.core.events import (
+    CodeGiven,
+    Expired,
+    Finished,
+    ForgetSecret,
+    OfferSecret,
+    Post,
+    Pressed,
+    SecretTaken,
+    StartCheck,
+    Submitted,
+)
 from bot.core.message import Actions, Buttons, Form
 from bot.core.model import Finding, StepResult
 from tests.core.test_dialogue import MIND, NEW, a_report, kinds, posted, talk
@@ -161,3 +173,72 @@ def test_an_administrator_who_is_not_named_is_asked_for_first():
     case, _ = checked(TENANT, SIGN_IN)
     _, effects = talk(case, Pressed("signin"), abilities=SIGNS_IN)
     assert form_of(posted(effects, "ask")).name == "admin"
+
+
+BY_PAGE = Abilities(sign_in=True, sign_in_page=True)
+
+
+def offered():
+    case, _ = named(abilities=BY_PAGE)
+    return talk(case, Pressed("signin"), abilities=BY_PAGE)
+
+
+def test_a_sign_in_from_a_page_of_the_bots_own():
+    """Nothing is checked until somebody has come back from Microsoft, and then the run is no log-in with a password."""
+    case, effects = offered()
+    assert [(type(effect), effect.key.partition(":")[0]) for effect in effects] == [(OfferSecret, "signin")]
+    assert case.offered
+    case, effects = talk(case, SecretTaken("handle"), abilities=BY_PAGE)
+    start = next(effect for effect in effects if isinstance(effect, StartCheck))
+    assert (start.sign_in, start.handle, start.request.account) == (True, "handle", ADMIN)
+    assert (case.offered, case.with_secret) == (False, False)
+    case, effects = talk(case, report(case, TENANT, StepResult("m365.signin", "pass")), abilities=BY_PAGE)
+    assert buttons_of(posted(effects, "report")) == ["recheck"]
+
+
+def test_the_offer_names_the_account_and_the_code_and_asks_for_no_password():
+    case, _ = offered()
+    for lang in ("ja", "en", "zh"):
+        message = cloud_talk.offer(replace(case, lang=lang), MIND.wisdom(lang), "4711", "https://bot.test/m365/x")
+        assert ADMIN in message.text
+        assert "4711" in message.text
+        block = next(block for block in message.blocks if isinstance(block, Buttons))
+        assert [(button.action, button.url) for button in block.buttons] == [
+            ("microsoft", "https://bot.test/m365/x"),
+            ("cancel", None),
+        ]
+        assert not any(isinstance(block, Form) for block in message.blocks)
+
+
+def test_an_offer_that_runs_out_can_be_had_again():
+    case, _ = offered()
+    case, effects = talk(case, Expired(), abilities=BY_PAGE)
+    assert isinstance(effects[0], ForgetSecret)
+    assert buttons_of(posted(effects, "expired")) == ["signin"]
+    assert not case.offered
+    _, effects = talk(case, Pressed("signin"), abilities=BY_PAGE)
+    assert any(isinstance(effect, OfferSecret) for effect in effects)
+
+
+def test_who_may_not_check_the_account_signs_in_from_no_page_either():
+    closed = Abilities(sign_in=True, sign_in_page=True, access=Access())
+    case, _ = named(replace(NEW, address="taro@example.co.jp"), abilities=closed)
+    _, effects = talk(case, Pressed("signin"), abilities=closed)
+    assert [type(effect) for effect in effects] == [Post]
+    _, effects = talk(case, SecretTaken("handle"), abilities=closed)
+    assert effects == (ForgetSecret(),)
+
+
+def test_what_comes_back_after_the_case_was_closed_is_forgotten():
+    case, _ = offered()
+    case, _ = talk(case, Pressed("cancel"), abilities=BY_PAGE)
+    _, effects = talk(case, SecretTaken("handle"), abilities=BY_PAGE)
+    assert effects == (ForgetSecret(),)
+
+
+def test_an_offer_of_another_kind_is_the_secret_pages():
+    case, _ = offered()
+    other = replace(case, scenario="saas")
+    message = cloud_talk.offer(other, MIND.wisdom("en"), "4711", "https://bot.test/s/x")
+    block = next(block for block in message.blocks if isinstance(block, Buttons))
+    assert block.buttons[0].action == "secret"

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from bot.checks.link.line import Timeouts
 from bot.core.model import SERVICES, Endpoint, Request, Service, StepResult
 from bot.core.secret import Secret
 from bot.engine.chain import Gate
@@ -125,6 +126,19 @@ async def test_slow_records_of_the_domain_hold_nobody_up() -> None:
     told = [step.id for step in seen.progress]
     assert told.index("smtp.submission") < told.index("domain.exists")
     assert seen.report.verdict == "unknown"
+
+
+async def test_a_log_in_whose_turn_did_not_come_in_time_was_not_tried() -> None:
+    """The whole check's time ends while SMTP waits for IMAP's verdict: nothing was sent, so nothing is said of SMTP."""
+    async with make_world() as world:
+        servers = await furnish(world, refuse_all=HANG)
+        seen = await examine(
+            world, None, servers=servers, account=ACCOUNT, secret=SECRET, timeouts=Timeouts(5, 5, 5, total=1.0)
+        )
+    assert seen.codes("imap.login") == ["login.timeout"]
+    assert [seen.step(f"smtp.{stage}").skipped_because for stage in ("login", "submission")] == ["time_limit"] * 2
+    assert seen.step("smtp.capability").status == "pass"
+    assert seen.report.attempts == {"imap": 1}
 
 
 async def test_vantage_is_the_configured_address_or_the_local_one() -> None:

@@ -20,6 +20,7 @@ class Desk:
     secret_forms: bool = False
     open_to_all: bool = True
     channels: bool = False
+    update_every: float = 0.0
     seen: list[tuple[str, str, Message]] = field(default_factory=list)
     fail: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)

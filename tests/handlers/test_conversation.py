@@ -15,6 +15,7 @@ from bot.core.events import Pressed, Typed
 from bot.core.message import Steps
 from bot.core.secret import Secret
 from bot.network import open_network
+from bot.queue.local import LocalQueue
 from bot.store.store import Store, open_store
 from bot.store.vault import Vault
 from handlers import delivery
@@ -55,7 +56,8 @@ def office(world: World, tmp_path: Path) -> Open:
         async with open_store(settings.store.url) as store:
             with open_network(settings) as network:
                 used = replace(network, resolver=None) if broken else network
-                talk = Conversation(store, vault, Mind(), used, {"desk": desk}, settings, time.time)
+                queue = LocalQueue(time.time)
+                talk = Conversation(store, vault, queue, Mind(), used, {"desk": desk}, settings, time.time)
                 await talk.start()
                 try:
                     yield Office(store, vault, desk, talk)

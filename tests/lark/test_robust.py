@@ -13,7 +13,6 @@ from bot.app import StartError, open_bot
 from bot.logs import set_up_logging
 from bot.settings import LogSettings
 from tests.lark.conftest import Start, settings_for
-from tests.lark.test_stories import type_secret
 from tests.leaks import find_leaks
 from tests.servers.lark import Answer, FakeLark
 from tests.servers.lark.people import encrypt, signed
@@ -50,17 +49,6 @@ async def _silently(person, text: str) -> str:
     message = Posted(fresh("om"), person.chat, person.id, text)
     person.lark.messages[message.id] = message
     return message.id
-
-
-async def test_two_presses_at_the_same_moment_lead_to_one_run(lark: FakeLark, start: Start) -> None:
-    ann = lark.person("ou_admin")
-    async with start() as bot:
-        await ann.says(CERTIFICATE.domain)
-        report = await ann.report()
-        await asyncio.gather(ann.presses(report, "recheck"), ann.presses(report, "recheck"))
-        await ann.report(1)
-        await bot.conversation.settle()
-        assert len(reports(ann)) == 2
 
 
 FORGERIES = [
@@ -150,30 +138,6 @@ async def test_a_webhook_without_an_encrypt_key_does_not_start(lark: FakeLark, w
             pass
 
 
-async def test_lark_says_wait_and_nothing_is_lost(lark: FakeLark, start: Start) -> None:
-    ann = lark.person("ou_admin")
-    lark.script["auth"].append(Answer(503))
-    lark.script["user.get"].append(Answer(429, wait=0.2))
-    lark.script["message.reply"].extend([Answer(429, wait=0.2), Answer(503), Answer(0), Answer(400, 230020)])
-    lark.script["message.patch"].extend([Answer(429, wait=0.2), Answer(500), Answer(400, 230020)])
-    async with start():
-        await ann.says(CERTIFICATE.domain)
-        await ann.report()
-        first = ann.sees()[0]
-        await lark.until(lambda: first.button("cancel") is None)
-    assert _doubles(lark) == []
-
-
-@pytest.mark.parametrize("lost", [Answer(502, after_effect=True), Answer(0, after_effect=True)])
-async def test_a_message_whose_answer_was_lost_is_not_posted_twice(lark: FakeLark, start: Start, lost: Answer) -> None:
-    ann = lark.person("ou_admin")
-    lark.script["message.reply"].extend([lost, lost])
-    async with start():
-        await ann.says(CERTIFICATE.domain)
-        await ann.report()
-    assert _doubles(lark) == []
-
-
 def _doubles(lark: FakeLark) -> list[str]:
     seen = [(m.chat, m.words) for m in lark.messages.values() if m.author == lark.bot]
     return [words for place, (chat, words) in enumerate(seen) if (chat, words) in seen[:place]]
@@ -213,58 +177,6 @@ async def test_two_peoples_cases_never_mix(lark: FakeLark, start: Start) -> None
         assert [toast["i18n"]["en_us"] for toast in lark.toasts] == ["This belongs to somebody else’s case."] * 2
         await bob.says(CHAIN.domain, thread=hers.root, chat=ann.chat)
         assert len(await bot.store.cases_of(f"lark:{lark.tenant}:ou_bob")) == 2, "another's thread is none of his"
-
-
-async def test_a_restart_in_the_middle(lark: FakeLark, start: Start, practice: World) -> None:
-    taro = lark.person("ou_taro", email=APP_PASSWORD.account)
-    async with start():
-        root = await taro.says(f"{APP_PASSWORD.domain} {APP_PASSWORD.account} please")
-        offer = await taro.offer()
-    async with start(MIGCHECK_WEB__LISTEN=offer.url("secret").split("/")[2]) as bot:
-        assert await type_secret(offer.url("secret"), "hello") == 200
-        second = await taro.report(1)
-        kept = await bot.store.report(second.case)
-        assert kept is not None
-        assert kept.report.cause == APP_PASSWORD.code
-        await taro.says("recheck", thread=root)
-        await taro.report(2)
-        assert {m.root for m in taro.sees()} == {root}
-
-
-async def test_a_run_that_was_cut_off_says_so(lark: FakeLark, start: Start, practice: World) -> None:
-    ann = lark.person("ou_admin")
-    practice.domain("slow.test")
-    await practice.black_hole("imap.slow.test", 993)
-    async with start():
-        await ann.says("slow.test please look at it")
-        await ann.sees_with("cancel")
-        await lark.until(lambda: practice.names.questions)
-    async with start():
-        told = await ann.sees_with("recheck", words="interrupted")
-        assert told.root == ann.sees()[0].root
-
-
-HOSTILE = (
-    "{tag} NO [AUTHENTICATIONFAILED] <at id=all></at> **bold** [x](https://evil.test) \u202e<font color='red'>"
-    + "A" * 3000
-)
-
-
-async def test_hostile_words_stay_words(lark: FakeLark, start: Start, practice: World) -> None:
-    taro = lark.person("ou_taro", email="taro@hostile.test")
-    practice.domain("hostile.test")
-    await practice.imap("imap.hostile.test", refuse_all=HOSTILE)
-    await practice.smtp("smtp.hostile.test", accounts={"taro@hostile.test": "x"})
-    async with start():
-        await taro.says("hostile.test taro@hostile.test")
-        offer = await taro.offer()
-        await type_secret(offer.url("secret"), "hello")
-        report = await taro.report(1)
-        parts = [part for part in report.elements if "evil.test" in str(part.get("content", ""))]
-        assert parts
-        assert {part["tag"] for part in parts} == {"plain_text"}
-        assert "\u202e" not in str(report.card)
-        assert "A" * 1001 not in str(report.card)
 
 
 @pytest.mark.parametrize("mode", ["webhook", "websocket"])

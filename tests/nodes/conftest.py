@@ -26,8 +26,13 @@ class Node:
 
     def __init__(self, role: str, settings: dict[str, str], log: Path) -> None:
         self.role, self.port, self.log = role, free_port(), log
-        self._settings = settings | {"MIGCHECK_WEB__LISTEN": f"127.0.0.1:{self.port}"}
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.settings = settings | {"MIGCHECK_WEB__LISTEN": f"127.0.0.1:{self.port}"}
         self.process: asyncio.subprocess.Process | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.returncode is None
 
     async def start(self) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("MIGCHECK_")}
@@ -35,7 +40,7 @@ class Node:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "bot", "run", "--role", self.role),
-                env=kept | self._settings,
+                env=kept | self.settings,
                 stdout=out,
                 stderr=out,
             )
@@ -43,17 +48,21 @@ class Node:
     async def ready(self) -> None:
         await self.status(200)
 
-    async def status(self, wanted: int, limit: float = 30) -> None:
-        """Until /readyz answers so."""
-        assert self.process is not None
-        async with asyncio.timeout(limit), aiohttp.ClientSession() as session:
+    async def status(self, wanted: int, limit: float = 30) -> dict[str, str]:
+        """Until /readyz answers so; what it says."""
+        async with asyncio.timeout(limit):
             while True:
-                assert self.process.returncode is None, self.log.read_text()
+                assert self.running, self.log.read_text()
                 with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"http://127.0.0.1:{self.port}/readyz") as answer:
-                        if answer.status == wanted:
-                            return
+                    status, parts = await self.asked()
+                    if status == wanted:
+                        return parts
                 await asyncio.sleep(0.05)
+
+    async def asked(self) -> tuple[int, dict[str, str]]:
+        """What /readyz answers now. Raises ClientError."""
+        async with aiohttp.ClientSession() as session, session.get(f"{self.origin}/readyz") as answer:
+            return answer.status, await answer.json()
 
     def send(self, number: int) -> None:
         assert self.process is not None
@@ -69,11 +78,46 @@ class Node:
 class Fleet:
     """The nodes, and where people reach them."""
 
-    def __init__(self, nodes: list[Node], slack: FakeSlack, world: World, url: str) -> None:
-        self.nodes, self.slack, self.world, self.url = nodes, slack, world, url
+    def __init__(self, settings: dict[str, str], slack: FakeSlack, world: World, folder: Path) -> None:
+        self.settings, self.slack, self.world, self._folder = settings, slack, world, folder
+        self.url = settings["MIGCHECK_WEB__PUBLIC_URL"]
+        self.nodes: list[Node] = []
+        self._stack = AsyncExitStack()
 
-    def those(self, role: str) -> list[Node]:
-        return [node for node in self.nodes if node.role == role]
+    async def start(self, role: str, **more: str) -> Node:
+        """One more node, on its way; `more` are settings of its own. A worker is given no token of a platform."""
+        secret = ("BOT_TOKEN", "SIGNING_SECRET") if role == "worker" else ()
+        settings = {name: value for name, value in self.settings.items() if not name.endswith(secret or "\0")}
+        node = Node(role, settings | more, self._folder / f"{role}{len(self.nodes)}.log")
+        self.nodes.append(node)
+        await node.start()
+        self._stack.push_async_callback(node.end, signal.SIGKILL)
+        return node
+
+    @asynccontextmanager
+    async def balanced(self) -> AsyncIterator[None]:
+        """The web nodes that there are, behind one address. In the end every node is killed."""
+        ports = [node.port for node in self.those("web", "all")]
+        balancer = Balancer(ports)
+        watching = [asyncio.create_task(balancer.watch(port)) for port in ports]
+        async with self._stack:
+            address = "127.0.0.1", int(self.url.rpartition(":")[2])
+            async with await asyncio.start_server(balancer.serve, *address):
+                self.lead()
+                yield
+                for task in watching:
+                    task.cancel()
+
+    def those(self, *roles: str) -> list[Node]:
+        return [node for node in self.nodes if node.role in roles]
+
+    def lead(self, node: Node | None = None) -> None:
+        """What people do reaches this node from now on; without one the balancer says which."""
+        self.slack.delivery.url = f"{self.url if node is None else node.origin}/slack/events"
+
+    def link(self, url: str, node: Node) -> str:
+        """A link of the bot's, on this node."""
+        return url.replace(self.url, node.origin)
 
     def log(self) -> str:
         return "".join(node.log.read_text() for node in self.nodes)
@@ -125,33 +169,23 @@ def launch(slack: FakeSlack, world: World, tmp_path: Path) -> Launch:
 
     @asynccontextmanager
     async def begin(url: str, *, web: int = 2, worker: int = 2, **more: str) -> AsyncIterator[Fleet]:
-        port = free_port()
         settings = world.environment | {
             "MIGCHECK_STORE__URL": url,
             "MIGCHECK_QUEUE__URL": url,
-            "MIGCHECK_WEB__PUBLIC_URL": f"http://127.0.0.1:{port}",
+            "MIGCHECK_WEB__PUBLIC_URL": f"http://127.0.0.1:{free_port()}",
             "MIGCHECK_SLACK__ENABLED": "true",
             "MIGCHECK_SLACK__API_URL": slack.api_url,
             "MIGCHECK_SLACK__BOT_TOKEN": slack.bot_token,
             "MIGCHECK_SLACK__SIGNING_SECRET": slack.signing_secret,
             "MIGCHECK_ACCESS__ADMINS": '["UADMIN"]',
+            "MIGCHECK_LOG__LEVEL": "DEBUG",
             **more,
         }
-        secret = ("BOT_TOKEN", "SIGNING_SECRET")
-        bare = {name: value for name, value in settings.items() if not name.endswith(secret)}
-        nodes = [Node("web", settings, tmp_path / f"web{n}.log") for n in range(web)]
-        nodes += [Node("worker", bare, tmp_path / f"worker{n}.log") for n in range(worker)]
-        async with AsyncExitStack() as stack:
-            for node in nodes:
-                await node.start()
-                stack.push_async_callback(node.end, signal.SIGKILL)
-            await asyncio.gather(*(node.ready() for node in nodes))
-            balancer = Balancer([node.port for node in nodes if node.role == "web"])
-            for node in nodes[:web]:
-                watching = asyncio.create_task(balancer.watch(node.port))
-                stack.callback(watching.cancel)
-            await stack.enter_async_context(await asyncio.start_server(balancer.serve, "127.0.0.1", port))
-            slack.delivery.url = f"http://127.0.0.1:{port}/slack/events"
-            yield Fleet(nodes, slack, world, f"http://127.0.0.1:{port}")
+        fleet = Fleet(settings, slack, world, tmp_path)
+        for role in ["web"] * web + ["worker"] * worker:
+            await fleet.start(role)
+        async with fleet.balanced():
+            await asyncio.gather(*(node.ready() for node in fleet.nodes))
+            yield fleet
 
     return begin

@@ -3,16 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.core import asides, cloud_talk, exchange_talk, speech
+from bot.core import asides, cloud_talk, exchange_talk, handover, speech
 from bot.core.case import Case
 from bot.core.codec import to_json
 from bot.core.events import CodeGiven, Post
 from bot.core.intake import InputError
 from bot.core.mailprogram import ProgramSettings, Setting
-from bot.core.message import Button, Buttons, Message
+from bot.core.message import Button, Buttons, Message, Picture
 from bot.core.model import Lang
 from bot.core.wisdom import Wisdom
 from bot.network import wisdom_in
+from handlers.web.drawing import description
 from tests.preview.samples import ACCOUNT, DOMAIN, ENDPOINTS, case, reports
 
 ERROR = (
@@ -55,6 +56,10 @@ def _reports(lang: Lang, known: Case, wisdom: Wisdom) -> Iterator[Said]:
         yield Said(kind, "report:1", replace(message, blocks=(*message.blocks, _pages(wisdom))), on_page)
 
 
+def _signing(known: Case) -> Case:
+    return replace(known, scenario="m365", account=f"admin@{DOMAIN}", phase="checking")
+
+
 def _sign_in(known: Case, wisdom: Wisdom) -> Message:
     """Where and with which code to sign in at Microsoft."""
 
@@ -62,9 +67,8 @@ def _sign_in(known: Case, wisdom: Wisdom) -> Message:
         def wisdom(self, _: Lang) -> Wisdom:
             return wisdom
 
-    signing = replace(known, scenario="m365", account=f"admin@{DOMAIN}", phase="checking")
     _, effects = cloud_talk.code_given(
-        signing, CodeGiven(1, "https://microsoft.com/devicelogin", "F7KQ2MX9P", 15), Mind()
+        _signing(known), CodeGiven(1, "https://microsoft.com/devicelogin", "F7KQ2MX9P", 15), Mind()
     )
     return next(effect.message for effect in effects if isinstance(effect, Post))
 
@@ -161,6 +165,14 @@ def _offers(known: Case, wisdom: Wisdom) -> Iterator[Said]:
         yield Said(kind, "offer:1", speech.secret_offer(one, wisdom, CODE, f"{ORIGIN}/s/token"), on_page)
 
 
+def _support(known: Case, wisdom: Wisdom) -> Message:
+    """What is handed over to support; the picture itself is of no matter here."""
+    places = handover.places_of(ORIGIN, "K7QF-2M", "key")
+    found = reports(known.lang)["report_fail_login"]
+    alt = description(found, speech.reader(known, wisdom, found))
+    return handover.for_support(known, found, wisdom, places, Picture(alt, None))
+
+
 Make = Callable[[Case, Wisdom], Message]
 
 TALK: Mapping[str, Make] = {
@@ -183,6 +195,8 @@ TALK: Mapping[str, Make] = {
     "interrupted.own_fault": lambda known, wisdom: speech.interrupted(known, wisdom, own_fault=True),
     "cancelled": speech.cancelled,
     "unclear": speech.unclear,
+    "support": _support,
+    "support.gone": handover.nothing_kept,
     "history": _history,
     "history.none": lambda known, wisdom: asides.history([], wisdom, known),
 }
@@ -194,6 +208,8 @@ FORMS: Mapping[str, Make] = {
     "ask_servers.again": _wrong,
     "ask_admin": lambda known, wisdom: cloud_talk.ask_admin(replace(known, scenario="m365", account=None), wisdom),
     "sign_in": _sign_in,
+    "sign_in.page": lambda known, wisdom: cloud_talk.offer(_signing(known), wisdom, CODE, f"{ORIGIN}/m365/token"),
+    "sign_in.expired": lambda known, wisdom: cloud_talk.expired(_signing(known), wisdom),
     "ask_ews": lambda known, wisdom: exchange_talk.ask_address(_exchange(known), wisdom),
     "ask_exchange": lambda known, wisdom: exchange_talk.ask_account(replace(_exchange(known), login_domain=""), wisdom),
     "ask_exchange.login_domain": lambda known, wisdom: exchange_talk.ask_account(_exchange(known), wisdom),
@@ -206,7 +222,7 @@ REFUSALS: Mapping[str, Make] = {
     },
     **{
         f"limited.{what}": lambda known, wisdom, what=what: asides.limited(known, wisdom, what, 12)
-        for what in ("logins", "checks", "probes")
+        for what in ("logins", "checks", "probes", "rest")
     },
 }  # fmt: skip
 WATCHING: Mapping[str, Make] = {

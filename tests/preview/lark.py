@@ -66,6 +66,11 @@ def _markdown(part: Part, locale: str) -> Markup:
     return wrap("la-div", *made, html.unescape(content[at:]))
 
 
+def _image(part: Part, locale: str) -> Markup:
+    """In place of the picture what it shows: only Lark has the picture itself."""
+    return wrap("la-image", "🖼 ", _text(part["alt"], locale))
+
+
 def _columns(part: Part, locale: str) -> Markup:
     look = "la-box" if part.get("background_style") == "grey" else "la-row"
     return wrap(look, *(element(one, locale) for one in part["columns"]))
@@ -121,6 +126,7 @@ def _panel(part: Part, locale: str) -> Markup:
 TAGS: Mapping[str, Callable[[Part, str], Markup]] = {
     "div": _div,
     "markdown": _markdown,
+    "img": _image,
     "column_set": _columns,
     "column": _column,
     "button": _button,

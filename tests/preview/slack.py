@@ -131,12 +131,16 @@ def _line(part: Part) -> Markup:
         case "rich_text_preformatted":
             return wrap("sk-pre", *map(_word, part["elements"]), tag="pre")
         case "rich_text_list":
-            tag = {"ordered": "ol", "bullet": "ul"}[part["style"]]
-            return wrap(
-                "sk-list", *(wrap("", *map(_word, row["elements"]), tag="li") for row in part["elements"]), tag=tag
-            )
+            return _list(part)
         case other:
             raise UnknownPartError(other)
+
+
+def _list(part: Part) -> Markup:
+    tag = {"ordered": "ol", "bullet": "ul"}[part["style"]]
+    items = Markup().join(wrap("", *map(_word, row["elements"]), tag="li") for row in part["elements"])
+    first = Markup(' start="{}"').format(part["offset"] + 1) if "offset" in part else Markup()
+    return Markup('<{} class="sk-list"{}>{}</{}>').format(Markup(tag), first, items, Markup(tag))
 
 
 def _word(part: Part) -> Any:

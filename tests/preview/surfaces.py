@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from markupsafe import Markup
 
@@ -17,6 +17,7 @@ from handlers.lark import view as lark_view
 from handlers.lark.words import Words as LarkWords
 from handlers.slack import view as slack_view
 from handlers.slack import window as slack_window
+from handlers.slack.files import Problem
 from handlers.slack.home import home_blocks
 from handlers.slack.parts import link, rich, row, section, word
 from handlers.slack.people import Profile
@@ -24,7 +25,7 @@ from handlers.slack.stream import plan, tasks
 from handlers.slack.words import Words as SlackWords
 from handlers.web.pages import words_in
 from tests.preview import lark, slack
-from tests.preview.kinds import ORIGIN, Said, body_of, kinds
+from tests.preview.kinds import CODE, ORIGIN, Said, body_of, kinds
 from tests.preview.parts import wrap
 from tests.preview.samples import ACCOUNT, DOMAIN, case, reports
 
@@ -78,7 +79,8 @@ def _slack(one: Said, lang: Lang) -> Markup:
     if "progress" in message.data:
         drawn = slack.message((), plan=[plan(message.text), *tasks(message).values()]) + drawn
     if one.kind == "offer":
-        return drawn + slack.window(slack_window.secret_window({}, ACCOUNT, words))
+        lead = words["form.secret.lead"].format(account=ACCOUNT, case="K7QF-2M", code=CODE)
+        return drawn + slack.window(slack_window.secret_window({}, lead, words))
     if one.kind == "ask_share":
         preview = asides.shown_to_others(
             case(lang), reports(lang)["report_fail_login"], MIND.wisdom(lang), account=False
@@ -99,7 +101,7 @@ def _windows(message: Message, names: slack_view.Names) -> Markup:
 
 def _lark(one: Said, lang: Lang) -> Markup:
     message = _with_groups(one.message)
-    names = lark_view.Names(LARK.of(lang), "K7QF-2M", one.key, silent=one.key == "silent")
+    names = lark_view.Names(LARK.of(lang), "K7QF-2M", one.key, silent=one.key == "silent", image="img_v3_1")
     drawn = lark.said(lark_view.card_of(message, names), lark_view.LOCALES[lang])
     if one.kind == "offer":  # where `secrets.entry` is `modal`
         drawn += lark.said(lark_view.card_of(message, replace(names, takes_secret=True)), lark_view.LOCALES[lang])
@@ -125,6 +127,7 @@ ELSEWHERE: Mapping[str, frozenset[str]] = {
     "command_unclear": frozenset({"web"}),
     "command_help": frozenset({"web"}),
     "app_home": frozenset({"lark", "web"}),
+    "files": frozenset({"lark", "web"}),
     "history": frozenset({"web"}),
     "ask_share": frozenset({"web"}),
     "shared": frozenset({"web"}),
@@ -134,7 +137,7 @@ ELSEWHERE: Mapping[str, frozenset[str]] = {
 """Kinds (or what stands before their dot) that a surface has no use for.
 
 The chat page has a text box and a list of cases instead of commands, no channels, and checks everything for whoever
-may open it. Only Slack has App Home.
+may open it. Only Slack has App Home, and a word about files that cannot be read: the chat page reads them itself.
 """
 
 
@@ -159,6 +162,9 @@ def outside(lang: Lang) -> Iterator[tuple[str, Row]]:
         key = kind.replace("_", ".")
         opened = _opened(lang) if kind == "command_opened" else _told_slack(key, lang, private=True)
         yield kind, {"slack": Cell(opened), "lark": Cell(_told_lark(key, lang)), "web": Cell()}
+    for problem in get_args(Problem):
+        said = _told_slack(f"file.{problem}", lang)
+        yield f"files.{problem}", {"slack": Cell(said), "lark": Cell(), "web": Cell()}
     yield "app_home", {"slack": Cell(_home(lang)), "lark": Cell(), "web": Cell()}
 
 
@@ -187,7 +193,7 @@ def _home(lang: Lang) -> Markup:
     words = SLACK.of(lang)
     cases = [(case(lang), 1_795_510_800.0, "https://example.slack.com/archives/D1/p1")]
     secrets = words["home.secrets.page"].format(origin=ORIGIN)
-    return slack.home(home_blocks(Profile(lang, ACCOUNT), cases, words, words["home.lead"], secrets))
+    return slack.home(home_blocks(Profile(lang, ACCOUNT, offset=32_400), cases, words, words["home.lead"], secrets))
 
 
 def _told_lark(key: str, lang: Lang) -> Markup:

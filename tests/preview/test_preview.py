@@ -115,7 +115,7 @@ def _values_of(path: Path, key: str) -> list[str]:
         lambda: slack.block({"type": "actions", "elements": [{"type": "datepicker"}]}),
         lambda: slack.block({"type": "rich_text", "elements": [{"type": "rich_text_quote", "elements": []}]}),
         lambda: slack.message((), plan=[{"type": "markdown_text", "text": "x"}]),
-        lambda: lark.element({"tag": "img"}, "ja_jp"),
+        lambda: lark.element({"tag": "chart"}, "ja_jp"),
         lambda: lark.element({"tag": "div", "text": {"tag": "lark_md", "content": "**b**"}}, "ja_jp"),
     ],
 )

@@ -1,10 +1,12 @@
-"""A fake Microsoft identity platform over real TLS: OpenID configurations, realms, and sign-ins by device code.
+"""A fake Microsoft identity platform over real TLS: OpenID configurations, realms, and sign-ins.
 
-Its tokens are real ones, signed with a key of its own (RS256).
+People sign in by device code, or with a browser at /authorize, which is strict about what the app is registered with.
+Tokens are real ones, signed with a key of its own (RS256).
 """
 
 import base64
 import functools
+import hashlib
 import json
 import re
 import socket
@@ -13,7 +15,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -28,7 +30,11 @@ CONTOSO = "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
 APP = "2f5b3b43-5a35-4a5f-9d2b-0c1f6e7d8a90"
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 DEVICE_CODE, USER_CODE = "device-code-that-nobody-may-see", "B3KQ7WXYZ"
-_DEVICE = re.compile(r"/([^/]+)/oauth2/v2\.0/(devicecode|token)")
+APP_SECRET = "secret-of-the-app-8Q~x"
+MAIL_TOKEN = "mail-token." + "kX3v" * 400
+"""An access token for the mail servers, as long as real ones are."""
+_OUTLOOK = "https://outlook.office.com/"
+_DEVICE = re.compile(r"/([^/]+)/oauth2/v2\.0/(devicecode|token|authorize)")
 _CONFIGURATION = re.compile(r"/([^/]+)(/v2\.0)?/\.well-known/openid-configuration")
 _LEGACY_REALM, _REALM = "/getuserrealm.srf", re.compile(r"/common/userrealm/([^/]+)")
 
@@ -63,6 +69,8 @@ class IdentityScript:
     """Whether the configuration of version 2.0 is there."""
     person: "PersonScript | None" = None
     """Who signs in; None: nobody comes."""
+    app: "AppScript | None" = None
+    """The app as it is registered for sign-ins with a browser; None: it is for device codes only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +87,18 @@ class PersonScript:
     refusal: Reply | None = None
     claims: Mapping[str, Any] = field(default_factory=dict)
     """Instead of what the ID token says otherwise."""
+    declines: tuple[str, int, str] | None = None
+    """What the browser is sent back with instead of a code: error, number, words."""
+    mail: str | Reply = ""
+    """The scopes of the token for the mail servers, or why there is none; empty: nobody has consented to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppScript:
+    """An app registration of the kind Web."""
+
+    redirects: tuple[str, ...]
+    secret: str = APP_SECRET
 
 
 class IdentityServer:
@@ -92,7 +112,10 @@ class IdentityServer:
         self.forms: list[Mapping[str, str]] = []
         self.tokens: list[str] = []
         """All that were issued."""
-        self._asked = 0
+        self.codes: list[str] = []
+        self._codes: dict[str, Mapping[str, str]] = {}
+        """What each open code was asked for with."""
+        self._asked, self._nonce = 0, ""
         self._listener = Listener(self._serve, host, port)
 
     async def __aenter__(self) -> Self:
@@ -122,7 +145,9 @@ class IdentityServer:
             return page
         if match := _CONFIGURATION.fullmatch(path):
             return self._configuration(match[1], v2=bool(match[2]))
-        if (match := _DEVICE.fullmatch(path)) and form:
+        if (match := _DEVICE.fullmatch(path)) and match[2] == "authorize":
+            return self._authorize({key: values[0] for key, values in parse_qs(parts.query).items()})
+        if match and form:
             return self._device_code(form) if match[2] == "devicecode" else self._token(form)
         if path.lower() == _LEGACY_REALM and self.script.legacy:
             return self._legacy_realm(parse_qs(parts.query).get("login", [""])[0])
@@ -162,15 +187,73 @@ class IdentityServer:
         }
         return as_json(told | {"expires_in": 900, "interval": 1, "message": "To sign in, use a web browser."})
 
+    def _authorize(self, query: Mapping[str, str]) -> Reply:
+        """What a browser is told: a page, or the way back with a code or an error (RFC 6749, 4.1.2)."""
+        app, person = self.script.app, self.script.person
+        if app is None or query.get("client_id") != APP:
+            return Reply(200, b"<html>AADSTS700016: Application not found in the directory</html>")
+        if query.get("redirect_uri") not in app.redirects:
+            return Reply(200, b"<html>AADSTS50011: The redirect URI does not match those configured</html>")
+        back = {"state": query["state"]}
+        if query.get("prompt") == "none":
+            back |= _error("login_required", 50058, "Session information is not sufficient for single-sign-on.")
+        elif query.get("code_challenge_method") != "S256" or query.get("response_mode") != "query":
+            back |= _error("invalid_request", 9002325, "Proof Key for Code Exchange is required.")
+        elif person is None:
+            return Reply(200, b"<html>Sign in</html>")
+        elif person.declines is not None:
+            back |= _error(*person.declines)
+        else:
+            self.codes.append("1.code-" + uuid.uuid4().hex)
+            self._codes[self.codes[-1]] = query
+            back |= {"code": self.codes[-1], "session_state": str(uuid.uuid4())}
+        return Reply(302, headers=(("Location", f"{query['redirect_uri']}?{urlencode(back)}"),))
+
     def _token(self, form: Mapping[str, str]) -> Reply:
-        person = self.script.person
-        assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:device_code"
-        assert form["device_code"] == DEVICE_CODE
-        self._asked += 1
-        if person is None or self._asked <= person.waits:
-            return refusal(70016, "OAuth 2.0 device flow error. Authorization is pending.", "authorization_pending")
-        if person.refusal is not None:
-            return person.refusal
+        person, kind = self.script.person, form["grant_type"].rpartition(":")[2]
+        if kind == "device_code":
+            assert form["device_code"] == DEVICE_CODE
+            self._asked += 1
+            if person is None or self._asked <= person.waits:
+                return refusal(70016, "OAuth 2.0 device flow error. Authorization is pending.", "authorization_pending")
+        assert person is not None
+        if kind == "refresh_token":
+            return self._more(form, person)
+        if kind == "authorization_code" and (wrong := self._wrong(form)) is not None:
+            return wrong
+        return person.refusal if person.refusal is not None else self._issue(form, person)
+
+    def _wrong(self, form: Mapping[str, str]) -> Reply | None:
+        """Why a code is not redeemed (RFC 6749, 4.1.3 and 5.2; RFC 7636, 4.6)."""
+        app, asked = self.script.app, self._codes.pop(form["code"], None)
+        assert app is not None
+        if form.get("client_secret") != app.secret:
+            return refusal(7000215, "Invalid client secret provided.", "invalid_client", 401)
+        if asked is None:
+            return refusal(54005, "OAuth2 Authorization code was already redeemed.", "invalid_grant")
+        if form.get("redirect_uri") != asked["redirect_uri"]:
+            return refusal(50011, "The redirect URI does not match.", "invalid_grant")
+        if _coded(hashlib.sha256(form.get("code_verifier", "").encode()).digest()) != asked["code_challenge"]:
+            return refusal(501481, "The Code_Verifier does not match the code_challenge.", "invalid_grant")
+        if _OUTLOOK in form["scope"]:
+            return refusal(28000, "scope contains more than one resource.", "invalid_request")
+        self._nonce = asked.get("nonce", "")
+        return None
+
+    def _more(self, form: Mapping[str, str], person: "PersonScript") -> Reply:
+        """A token for another resource, by the refresh token of the first."""
+        assert form["refresh_token"] in self.tokens
+        assert _OUTLOOK in form["scope"]
+        if isinstance(person.mail, Reply):
+            return person.mail
+        if not person.mail:
+            return refusal(
+                65001, "The user or administrator has not consented to use the application.", "invalid_grant"
+            )
+        self.tokens.append(MAIL_TOKEN)
+        return as_json({"token_type": "Bearer", "scope": person.mail, "expires_in": 3600, "access_token": MAIL_TOKEN})
+
+    def _issue(self, form: Mapping[str, str], person: "PersonScript") -> Reply:
         tenant = next(iter(self.script.tenants.values())).id
         roles = {} if person.roles is None else {"wids": list(person.roles)}
         common = {
@@ -183,6 +266,7 @@ class IdentityServer:
             "sub": "practice",
             "preferred_username": person.name,
             **(roles if person.roles_in == "id_token" else {}),
+            **({"nonce": self._nonce} if "code" in form else {}),
         }
         access = {"aud": "https://graph.microsoft.com", **(roles if person.roles_in == "access_token" else {})}
         self.tokens = [
@@ -217,6 +301,11 @@ class IdentityServer:
         told = {"account_type": tenant.realm, "domain_name": domain, "cloud_instance_name": tenant.cloud}
         federated = {"federation_protocol": "WSTrust", "federation_active_auth_url": tenant.auth_url}
         return as_json(told | (federated if tenant.auth_url else {}))
+
+
+def _error(error: str, number: int, words: str) -> dict[str, str]:
+    text = f"AADSTS{number}: {words}\r\nTrace ID: {uuid.UUID(int=1)}\r\nCorrelation ID: {uuid.UUID(int=2)}"
+    return {"error": error, "error_description": text}
 
 
 def as_json(told: Mapping[str, Any], status: int = 200) -> Reply:

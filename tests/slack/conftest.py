@@ -10,39 +10,17 @@ import pytest
 
 from bot.app import Bot, open_bot
 from bot.settings import Settings
-from tests.servers.practice import furnish
 from tests.servers.slack import FakeSlack
 from tests.servers.world import World
+from tests.stories.slack import settings_of
+from tests.stories.stage import settings_in
 
 Start = Callable[..., AbstractAsyncContextManager[Bot]]
 
 
 def settings_for(world: World, slack: FakeSlack, monkeypatch: pytest.MonkeyPatch, **more: str) -> Settings:
-    environment = {
-        **world.environment,
-        "MIGCHECK_WEB__LISTEN": "127.0.0.1:0",
-        "MIGCHECK_SLACK__ENABLED": "true",
-        "MIGCHECK_SLACK__API_URL": slack.api_url,
-        "MIGCHECK_SLACK__BOT_TOKEN": slack.bot_token,
-        "MIGCHECK_SLACK__SIGNING_SECRET": slack.signing_secret,
-        "MIGCHECK_ACCESS__ADMINS": '["UADMIN"]',
-        **more,
-    }
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value) if value else monkeypatch.delenv(name, raising=False)
-    return Settings()
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
-
-
-@pytest.fixture
-async def practice(world: World) -> World:
-    await furnish(world)
-    return world
+    common = {"MIGCHECK_WEB__LISTEN": "127.0.0.1:0", "MIGCHECK_ACCESS__ADMINS": '["UADMIN"]'}
+    return settings_in({**world.environment, **common, **settings_of(slack), **more}, monkeypatch)
 
 
 @pytest.fixture
@@ -58,13 +36,7 @@ def start(slack: FakeSlack, practice: World, monkeypatch: pytest.MonkeyPatch) ->
 
     @asynccontextmanager
     async def begin(mode: str = "http", **more: str) -> AsyncIterator[Bot]:
-        if mode == "socket":
-            more |= {
-                "MIGCHECK_SLACK__MODE": "socket",
-                "MIGCHECK_SLACK__APP_TOKEN": slack.app_token,
-                "MIGCHECK_SLACK__SIGNING_SECRET": "",
-            }
-        settings = settings_for(practice, slack, monkeypatch, **more)
+        settings = settings_for(practice, slack, monkeypatch, **{**settings_of(slack, mode), **more})
         async with open_bot(settings) as bot:
             if mode == "socket":
                 await slack.until(lambda: slack.sockets)

@@ -6,61 +6,8 @@ from bot.store.uses import Uses
 from tests.servers.practice import ALL_GOOD, APP_PASSWORD, CERTIFICATE
 from tests.servers.slack import FakeSlack
 from tests.servers.world import World
-from tests.slack.conftest import Start, data_of
-from tests.slack.test_stories import type_secret
-
-
-async def test_a_member_may_check_the_domain_of_his_own_address_only(
-    slack: FakeSlack, start: Start, practice: World
-) -> None:
-    bob = slack.person("U0002", email=f"bob@{ALL_GOOD.domain}")
-    async with start():
-        await bob.command(CERTIFICATE.domain)
-        told = await bob.sees_with(words=CERTIFICATE.domain)
-        assert ALL_GOOD.domain in told.text
-        assert practice.names.questions == []
-        await bob.command(f"{ALL_GOOD.domain} imap:imap.{CERTIFICATE.domain}")
-        await bob.command(ALL_GOOD.domain)
-        assert data_of(await bob.report())["verdict"] in ("pass", "fail")
-
-
-async def test_a_member_without_an_address_is_told_so(slack: FakeSlack, start: Start, practice: World) -> None:
-    bob = slack.person("U0002")
-    async with start():
-        await bob.command(ALL_GOOD.domain)
-        await bob.sees_with(words="access.domains")
-    assert practice.names.questions == []
-
-
-async def test_domains_for_everyone(slack: FakeSlack, start: Start) -> None:
-    bob = slack.person("U0002", email="bob@else.test")
-    async with start(MIGCHECK_ACCESS__DOMAINS=f'["{ALL_GOOD.domain}"]'):
-        await bob.command(ALL_GOOD.domain)
-        assert data_of(await bob.report())["verdict"] == "pass"
-
-
-async def test_a_member_logs_in_as_his_own_address_only_an_admin_as_any(slack: FakeSlack, start: Start) -> None:
-    bob = slack.person("U0002", email=f"bob@{ALL_GOOD.domain}")
-    ann = slack.person("UADMIN", email="ann@else.test")
-    async with start():
-        root = await bob.says(ALL_GOOD.domain)
-        await bob.report()
-        await bob.says(ALL_GOOD.account, thread=root)
-        await bob.sees_with(words="not your own mail address")
-        assert [m for m in bob.sees() if m.action("secret")] == []
-        await bob.says(f"bob@{ALL_GOOD.domain}", thread=root)
-        await bob.sees_with("secret")
-        await ann.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
-        offer = await ann.offer()
-        await type_secret(offer.action("secret")["url"], "practice")  # type: ignore[index]
-        assert data_of(await ann.report(1))["verdict"] in ("pass", "warn")
-
-
-async def test_everybody_is_an_admin_where_the_settings_say_so(slack: FakeSlack, start: Start) -> None:
-    bob = slack.person("U0002")
-    async with start(MIGCHECK_ACCESS__ADMINS='["*"]'):
-        await bob.command(CERTIFICATE.domain)
-        assert data_of(await bob.report())["cause"] == CERTIFICATE.code
+from tests.slack.conftest import Start
+from tests.stories.pages import type_secret
 
 
 async def test_an_account_is_not_tried_too_often_by_whoever(slack: FakeSlack, start: Start, practice: World) -> None:
@@ -87,25 +34,6 @@ async def test_an_account_is_not_tried_too_often_by_whoever(slack: FakeSlack, st
             "refused:account",
         ]
         assert "hello" not in str(trail)
-
-
-async def test_a_person_checks_no_more_than_so_often(slack: FakeSlack, start: Start) -> None:
-    ann = slack.person("UADMIN")
-    async with start(MIGCHECK_LIMITS__CHECKS_PER_PERSON='["1/1h"]'):
-        await ann.command(CERTIFICATE.domain)
-        await ann.report()
-        await ann.command(ALL_GOOD.domain)
-        await ann.sees_with(words="many checks")
-
-
-async def test_a_host_is_probed_no_more_than_so_often_by_all_together(slack: FakeSlack, start: Start) -> None:
-    ann = slack.person("UADMIN")
-    bob = slack.person("U0002", email=f"bob@{CERTIFICATE.domain}")
-    async with start(MIGCHECK_LIMITS__PROBES_PER_HOST='["1/1h"]'):
-        await ann.command(CERTIFICATE.domain)
-        await ann.report()
-        await bob.command(CERTIFICATE.domain)
-        await bob.sees_with(words="checked often enough")
 
 
 async def test_people_of_other_organisations_are_not_answered(slack: FakeSlack, start: Start, practice: World) -> None:

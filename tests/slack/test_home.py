@@ -23,6 +23,7 @@ async def test_home_lists_the_persons_own_cases(slack: FakeSlack, start: Start) 
         assert data_of(report)["case"] in text
         assert CERTIFICATE.domain in text
         assert "TLS certificate" in text
+        assert " UTC" not in text, "times are those of the person's own clock"
         await bob.opens()
         other = words_of((await home(slack, "U0002"))["blocks"])
         assert CERTIFICATE.domain not in other

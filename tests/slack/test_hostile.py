@@ -2,11 +2,13 @@
 
 import functools
 import json
+import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.core.mailprogram import read_program
 from bot.core.message import (
     Actions,
     Button,
@@ -23,12 +25,15 @@ from bot.core.message import (
     Untrusted,
 )
 from bot.core.model import Link
+from bot.core.understanding import understand
 from bot.network import wisdom_in
+from handlers.asked import read_request
 from handlers.slack.inbound import words
 from handlers.slack.parts import clean
 from handlers.slack.view import Names, shown
 from handlers.slack.window import form_window, more_window, secret_window, share_window
 from handlers.slack.words import Words
+from tests.servers.practice import CERTIFICATE
 from tests.servers.slack import FakeSlack
 from tests.servers.slack.kit import faults_of_blocks, faults_of_view
 from tests.servers.world import World
@@ -131,6 +136,20 @@ def test_slacks_form_of_a_text_is_undone(typed: str, meant: str) -> None:
     assert words(typed) == meant
 
 
+@pytest.mark.parametrize(
+    "typed",
+    ["a", "a.", "<", "<a|", "x:", "`", "@", "a@", " ", "password ", "あ", "<@U1", "&lt;", "LOGIN ", "x" * 399 + " "],
+)
+def test_nothing_that_is_typed_holds_the_bot_up(typed: str) -> None:
+    """Slack takes 40,000 characters: whatever reads them takes a moment, not the square of their number."""
+    began = time.perf_counter()
+    text = words("x" + typed * (40_000 // len(typed)) + "x")
+    understand(text)
+    read_program(text)
+    read_request(text)
+    assert time.perf_counter() - began < 3
+
+
 def test_clean_keeps_lines_and_letters() -> None:
     assert clean("一行\r\n二行\tx") == "一行\n二行 x"
 
@@ -160,3 +179,59 @@ async def test_what_a_person_types_cannot_speak_for_the_bot(slack: FakeSlack, st
         told = await ann.sees_with(words="bank")
         assert [p for p in parts_of(told.blocks) if p.get("type") == "link" and "evil" in p["url"]] == []
         assert "<!channel>" not in told.text
+
+
+async def test_no_message_grows_a_preview(slack: FakeSlack, start: Start) -> None:
+    """Neither of a link that only the person may open, nor of one that somebody typed."""
+    ann = slack.person("UADMIN", locale="en-US")
+    channel = slack.channel("C0001", "UADMIN", "UBOT")
+    async with start():
+        await ann.opens("messages")
+        await ann.sees_with(words="Never type a password here")
+        await ann.command(CERTIFICATE.domain)
+        report = await ann.report()
+        await ann.says("history")
+        await ann.sees_with(words="Your cases")
+        await ann.attaches(slack.drawer.keep(slack.team, "a.png", b"x"))
+        await ann.sees_with(words="Pictures")
+        await ann.presses(report, "share")
+        await ann.submits(await ann.view("share"), channel=channel)
+        await ann.sees_with(words="was shown there")
+    posted = slack.made("chat.postMessage")
+    assert len(posted) >= 6
+    for call in posted:
+        assert {str(call.args.get(name)).lower() for name in ("unfurl_links", "unfurl_media")} <= {"false", "0"}, call
+
+
+def test_what_is_heard_has_no_signs_and_names_what_fails() -> None:
+    """The text is what notifications show and screen readers say."""
+    marks = (
+        StepMark("imap.dns", "DNS", "pass"),
+        StepMark("imap.tls", "TLS", "fail", "x"),
+        StepMark("imap.login", "Log-in", "skipped"),
+    )
+    good = (StepMark("smtp.dns", "DNS", "pass"),)
+    untested = (*good, StepMark("smtp.login", "Log-in", "skipped"))
+    link = Link("Sign in", "https://microsoft.test/device")
+    steps = Steps((("IMAP", marks), ("SMTP", good), ("POP3", untested)))
+    said = shown(Message("It fails.", (steps, Actions("Where", "", (), (link,)))), NAMES).text
+    assert said.splitlines() == [
+        "It fails.",
+        "IMAP: TLS (Failed)",
+        "SMTP: OK",
+        "POP3: Log-in (Not run)",
+        "Where",
+        "Sign in: https://microsoft.test/device",
+    ]
+
+
+def test_a_command_stands_in_a_box_from_where_it_can_be_copied() -> None:
+    command = "openssl s_client -connect a.test:993 -servername a.test </dev/null"
+    actions = ("First.", f"See whether this works: {command}", "Use telnet a.test 993 as well.", "Last.")
+    (made,) = shown(Message("x", (Actions("Title", "", actions, ()),)), NAMES).blocks
+    kinds = [(part["type"], part.get("offset", 0), len(part["elements"])) for part in made["elements"][1:]]
+    assert kinds == [("rich_text_list", 0, 2), ("rich_text_preformatted", 0, 1), ("rich_text_list", 2, 2)]
+    assert made["elements"][2]["elements"][0]["text"] == command
+    coded = [p["text"] for p in parts_of(made["elements"][3]) if p.get("style") == {"code": True}]
+    assert coded == ["telnet a.test 993"]
+    assert faults_of_blocks([made]) == []

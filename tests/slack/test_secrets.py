@@ -1,18 +1,22 @@
 """A secret never leaves the way from its page to the log-in: not at DEBUG, not in the store, not in Slack."""
 
 import base64
+import html
 import json
+import re
 import urllib.parse
 from pathlib import Path
 
 import pytest
 
+from tests.leaks import find_leaks
 from tests.servers.practice import ALL_GOOD
 from tests.servers.slack import FakeSlack, Person
+from tests.servers.slack.kit import words_of
 from tests.servers.world import World
 from tests.slack.conftest import Start, data_of
 from tests.slack.running import process
-from tests.slack.test_stories import type_secret
+from tests.stories.pages import type_secret
 
 SECRET = 'Zq9"\\ é秘密-tr0ub4dor'
 
@@ -45,7 +49,8 @@ def assert_nowhere(slack: FakeSlack, *files: Path) -> None:
         assert form.decode("utf-8", "replace") not in str(slack.calls)
 
 
-@pytest.mark.parametrize(("mode", "entry"), [("http", "page"), ("http", "modal"), ("socket", "modal")])
+@pytest.mark.parametrize("entry", ["page", "modal"])
+@pytest.mark.parametrize("mode", ["http", "socket"])
 async def test_a_secret_is_in_no_log_no_store_and_no_message(
     slack: FakeSlack, practice: World, tmp_path: Path, mode: str, entry: str
 ) -> None:
@@ -63,7 +68,12 @@ async def test_a_secret_is_in_no_log_no_store_and_no_message(
             assert "url" not in button
             await taro.presses(offer, "secret")
             view = await taro.view("secret")
-            assert "visible" in json.dumps(view["blocks"])
+            shown = words_of(view["blocks"])
+            assert "visible" in shown
+            code = re.search(r"code (\d+)", offer.text)
+            assert code is not None
+            assert code[1] in shown, "the window shows the code of the message"
+            assert ALL_GOOD.account in shown
             ack = await taro.submits(view, secret=SECRET)
             assert ack.body == ""
         report = await taro.report(1)
@@ -71,16 +81,33 @@ async def test_a_secret_is_in_no_log_no_store_and_no_message(
         await taro.says(f"password: {SECRET}", thread=report.thread)
         told = await taro.sees_with(words="looked like a password")
         assert "delete" in told.text
+        drawer, thread = slack.drawer, report.thread
+        await taro.attaches(drawer.keep(slack.team, "a.txt", f"pass: {SECRET}".encode()), thread=thread)
+        await taro.sees_with(words="looked like a password", after=1)
+        settings = json.dumps({"host": "imap.all-good.test", "password": SECRET}).encode()
+        await taro.attaches(drawer.keep(slack.team, "settings.json", settings), thread=thread)
+        await taro.sees_with(words="looked like a password", after=2)
     files = [log, *(p for p in practice.folder.iterdir() if p.name.startswith("store"))]
     assert len(files) > 1
     assert_nowhere(slack, *files)
     text = log.read_text()
+    assert find_leaks(text, SECRET) == []
     for token in (slack.bot_token, slack.app_token, slack.signing_secret):
         assert token not in text
 
 
 @pytest.mark.parametrize(
-    "way", ["command", "command explain", "first message", "single word after the offer", "mention", "shortcut"]
+    "way",
+    [
+        "command",
+        "command explain",
+        "first message",
+        "json",
+        "profile",
+        "single word after the offer",
+        "mention",
+        "shortcut",
+    ],
 )
 async def test_a_pasted_secret_is_never_kept(slack: FakeSlack, start: Start, practice: World, way: str) -> None:
     taro = slack.person("U0001", email=ALL_GOOD.account)
@@ -93,6 +120,11 @@ async def test_a_pasted_secret_is_never_kept(slack: FakeSlack, start: Start, pra
                 await taro.command(f"explain 535 5.7.8 authentication failed\nパスワード：{SECRET}", channel)
             case "first message":
                 await taro.says(f"{ALL_GOOD.domain}\npass: {SECRET}")
+            case "json":
+                await taro.says(json.dumps({"host": f"imap.{ALL_GOOD.domain}", "password": SECRET}))
+            case "profile":
+                pasted = f"<key>IncomingPassword</key><string>{SECRET}</string>"
+                await taro.says(f"{ALL_GOOD.domain} {html.escape(pasted, quote=False)}")
             case "mention":
                 await taro.mentions(f"{ALL_GOOD.domain} 密码：{SECRET}", channel)
             case "shortcut":

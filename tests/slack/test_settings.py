@@ -13,7 +13,8 @@ from handlers.slack.doctor import check_slack
 from tests.servers.slack import FakeSlack
 from tests.servers.slack.methods import METHODS
 from tests.servers.world import World
-from tests.slack.conftest import settings_for
+from tests.slack.conftest import Start, settings_for
+from tests.slack.test_install import install, several
 
 FORBIDDEN = {"channels:history", "groups:history", "mpim:history", "chat:write.public", "chat:write.customize", "admin"}
 SHAPE = {
@@ -64,8 +65,10 @@ def test_the_manifest_matches_the_settings(clean: pytest.MonkeyPatch, capsys: py
 def test_scopes_are_as_few_as_do() -> None:
     assert FORBIDDEN.isdisjoint(BOT_SCOPES)
     used = {method.scope for method in METHODS.values() if method.scope} - {"connections:write"}
-    events = {"app_mentions:read", "commands", "users:read.email", "groups:read"}
-    assert set(BOT_SCOPES) == used | events
+    others = {"app_mentions:read", "commands", "users:read.email", "groups:read", "files:read"}
+    assert set(BOT_SCOPES) == used | others
+    scopes = slack_manifest(Settings())["oauth_config"]["scopes"]
+    assert scopes == {"bot": list(BOT_SCOPES), "bot_optional": ["files:read"]}
 
 
 async def test_doctor_says_what_is_missing(world: World, slack: FakeSlack, clean: pytest.MonkeyPatch) -> None:
@@ -75,6 +78,10 @@ async def test_doctor_says_what_is_missing(world: World, slack: FakeSlack, clean
     slack.grants[slack.bot_token] = replace(whole, scopes=slack.scopes - {"im:history"})
     found = [outcome for outcome in await check_slack(settings) if outcome.mark == "fail"]
     assert "im:history" in found[0].found
+    slack.grants[slack.bot_token] = replace(whole, scopes=slack.scopes - {"files:read"})
+    (warned,) = [outcome for outcome in await check_slack(settings) if outcome.mark != "pass"]
+    assert warned.mark == "warn", "the bot does without it"
+    assert "files:read" in warned.found
     slack.grants[slack.bot_token] = whole
     bad = settings_for(world, slack, clean, MIGCHECK_SLACK__BOT_TOKEN="xoxb-wrong")
     told = [outcome for outcome in await check_slack(bad) if outcome.mark == "fail"]
@@ -128,3 +135,28 @@ def test_a_wrong_setting_is_refused(clean: pytest.MonkeyPatch, wrong: dict[str, 
         clean.setenv(name, value)
     with pytest.raises(ValueError, match="validation error"):
         Settings()
+
+
+@pytest.mark.filterwarnings("ignore:BasicAuth is deprecated:DeprecationWarning")
+async def test_doctor_looks_at_the_token_of_each_workspace(
+    world: World, slack: FakeSlack, start: Start, clean: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(world, slack, clean, **several(slack))
+    (none,) = [outcome for outcome in await check_slack(settings) if "installations" in outcome.what]
+    assert "none yet" in none.found
+    async with start(**several(slack)) as bot:
+        for team in ("T0001", "T0002"):
+            assert await install(slack, bot.origin, team) == 200
+    found = [outcome for outcome in await check_slack(settings) if "installations" in outcome.what]
+    assert [outcome.mark for outcome in found] == ["pass", "pass"]
+    (token,) = [name for name, grant in slack.grants.items() if grant.team == "T0002" and grant.kind == "bot"]
+    slack.grants[token] = replace(slack.grants[token], scopes=slack.scopes - {"im:history"})
+    marks = {outcome.what: outcome for outcome in await check_slack(settings)}
+    assert "im:history" in marks["slack.installations T0002"].found
+    assert marks["slack.installations T0001"].mark == "pass"
+    other = settings_for(
+        world, slack, clean, **several(slack), MIGCHECK_SLACK__ENCRYPTION_KEY="another key, long enough"
+    )
+    (lost,) = [outcome for outcome in await check_slack(other) if outcome.mark == "fail"]
+    assert "another key" in lost.found
+    assert token not in str(marks) + str(lost)

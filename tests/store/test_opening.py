@@ -35,7 +35,7 @@ async def main():
     async with open_store(URL, Path(sys.argv[1])) as store:
         for number in range(20):
             case = a_case(f"{sys.argv[2]}-{number}")
-            assert await store.take(f"{sys.argv[2]}-{number}", case, [{"kind": "Post"}])
+            assert await store.take(f"{sys.argv[2]}-{number}", case, [{"kind": "Post"}]) is not None
             await store.take(f"shared-{number}", a_case(f"shared-{sys.argv[2]}-{number}"), [])
 
 asyncio.run(main())
@@ -163,7 +163,7 @@ def test_relative_paths_are_below_the_root_and_absolute_ones_are_not() -> None:
 async def test_a_lock_is_told_in_words_and_passes(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.store.engine.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("bot.store.file.BUSY_SECONDS", 0.1)
     async with open_store(URL, tmp_path) as other:
         with contextlib.closing(sqlite3.connect(tmp_path / "var" / "bot.db", isolation_level=None)) as locking:
             locking.execute("BEGIN IMMEDIATE")
@@ -171,7 +171,7 @@ async def test_a_lock_is_told_in_words_and_passes(
                 await other.take("e1", a_case(), [])
             assert await other.case("K7QF-2M") is None, "reading waits for no writer"
             locking.execute("ROLLBACK")
-        assert await other.take("e1", a_case(), [])
+        assert await other.take("e1", a_case(), []) is not None
 
 
 async def test_a_task_that_is_cancelled_within_a_transaction_leaves_nothing(store: Store) -> None:
@@ -189,7 +189,7 @@ async def test_a_task_that_is_cancelled_within_a_transaction_leaves_nothing(stor
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await store.case("K7QF-2M") is None
-    assert await store.take("e1", a_case(), [])
+    assert await store.take("e1", a_case(), []) is not None
 
 
 def test_a_full_disk_is_told_in_words_and_loses_nothing(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ from tests.store.conftest import URL, a_case
 
 async def main():
     async with open_store(URL, Path(sys.argv[1])) as store:
-        assert await store.take("small", a_case(), [])
+        assert await store.take("small", a_case(), []) is not None
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))
         try:
             await store.take("large", a_case("OTHER", text="x" * 1_000_000), [])
@@ -211,7 +211,7 @@ async def main():
             print(error)
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         assert await store.case("OTHER") is None
-        assert await store.take("large", a_case("OTHER", text="x" * 1_000_000), [])
+        assert await store.take("large", a_case("OTHER", text="x" * 1_000_000), []) is not None
 
 asyncio.run(main())
 """
@@ -232,7 +232,7 @@ async def main():
     async with open_store(URL, Path(sys.argv[1])) as store:
         await store.take("e1", a_case(), [{"kind": "Post", "text": "1"}, {"kind": "StartCheck"}])
         first, _ = await store.open_effects()
-        await store.effect_done(first.id, 1001.0)
+        await store.effects_done([first.id], 1001.0)
         async with store._writing() as connection:
             await store._once(connection, "e2", 1002.0)
             await store._write_case(connection, a_case("HALF"))
@@ -250,8 +250,8 @@ async def _goes_on(root: Path) -> None:
     async with open_store(URL, root) as store:
         assert [effect.effect for effect in await store.open_effects()] == [{"kind": "StartCheck"}]
         assert await store.case("HALF") is None
-        assert not await store.take("e1", a_case(), []), "what was committed was seen"
-        assert await store.take("e2", a_case("HALF"), []), "what was not committed was not"
+        assert await store.take("e1", a_case(), []) is None, "what was committed was seen"
+        assert await store.take("e2", a_case("HALF"), []) is not None, "what was not committed was not"
 
 
 def _child(code: str, root: Path, *arguments: str) -> "subprocess.Popen[str]":

@@ -39,14 +39,14 @@ async def test_remains_of_living_cases_go_sooner(store: Store) -> None:
     await store.take("seen-long-ago", a_case(now=now - 4 * DAY), [{"n": 1}, {"n": 2}])
     await store.take("seen-lately", a_case("OTHER", now=now - DAY), [])
     first, _ = await store.open_effects()
-    await store.effect_done(first.id, now - 2 * DAY)
+    await store.effects_done([first.id], now - 2 * DAY)
     await store.add_offer("dead", Offer("K7QF-2M", "web:ann", "1", expires=now - 2 * DAY))
     await store.add_offer("just-dead", Offer("K7QF-2M", "web:ann", "1", expires=now - 60))
     counts = await store.expire(now, 30)
     assert counts == {"reports": 0, "messages": 0, "cases": 0, "offers": 1, "effects": 1, "events": 1, "people": 0}
     assert len(await store.open_effects()) == 1, "what is not done is never deleted for its age"
     assert await store.offer("just-dead") is not None
-    assert not await store.take("seen-lately", a_case("NEW"), [])
+    assert await store.take("seen-lately", a_case("NEW"), []) is None
 
 
 async def test_an_erased_person_is_in_no_file_and_others_are_untouched(store: Store, tmp_path: Path) -> None:

@@ -160,7 +160,7 @@ async def _post(net: Net, url: str, address: str) -> wire.Answer:
 async def _redirect(net: Net, url: str) -> wire.Answer:
     """The answer to GET without TLS: only its redirect is looked at, nothing is told there (MS-OXDISCO, 3.1.5)."""
     parts = urlsplit(url)
-    line = Line(net, Endpoint(parts.hostname or "", parts.port or 80, "starttls"))
+    line = Line(net, Endpoint(parts.hostname or "", parts.port or 80, "starttls"), "ews")
     line.any_port = (parts.port or 80) == 80 or net.policy.any_port  # noqa: PLR2004 - http
     try:
         if await open_line(line) is not None:

@@ -13,6 +13,8 @@ from bot.checks.link.stream import EndOfStream, Stream, VerifiedStream, printabl
 from bot.core.model import ConnectFacts, DnsFacts, Endpoint, Fault, TlsFacts
 
 MAX_BODY = 256 * 1024
+_MOST_PIECES = 8192
+"""Parts of one answer: chunks, reads, and answers that only announce others. A server could send them without end."""
 USER_AGENT = "migcheck"
 _LOOK = 0.005
 """Seconds for which a kept connection is looked at."""
@@ -94,7 +96,7 @@ class Talk:
 
 
 def _again(line: Line) -> Line:
-    fresh = Line(line.net, line.endpoint)
+    fresh = Line(line.net, line.endpoint, line.service)
     fresh.any_port = line.any_port
     return fresh
 
@@ -120,7 +122,7 @@ def _request(http: h11.Connection, url: str, headers: Sequence[tuple[str, str]],
 
 async def _answer(http: h11.Connection, stream: Stream, url: str) -> Answer:
     status, headers, body, heard = 0, [], bytearray(), False
-    while True:
+    for _ in range(_MOST_PIECES):
         match event := http.next_event():
             case h11.Response():
                 status = event.status_code
@@ -135,6 +137,7 @@ async def _answer(http: h11.Connection, stream: Stream, url: str) -> Answer:
                 raise EndOfStream("")
             case h11.NEED_DATA:
                 heard = await _feed(http, stream, heard=heard)
+    raise Malformed("no HTTP: in too many pieces")
 
 
 async def _feed(http: h11.Connection, stream: Stream, *, heard: bool) -> bool:
@@ -177,6 +180,6 @@ def line_to(net: Net, url: str, *, any_port: bool = False) -> Line:
         raise Malformed("not a URL") from None
     if parts.scheme != "https" or not host or parts.username is not None:
         raise Malformed("not an https URL")
-    line = Line(net, Endpoint(host.lower(), port, "tls", url))
+    line = Line(net, Endpoint(host.lower(), port, "tls", url), "ews")
     line.any_port = any_port
     return line

@@ -16,7 +16,7 @@ def judge_capability(facts: Capabilities | Fault, setting: Setting) -> list[Find
         return [setting.finding("capability.no_answer", server=facts.refusal)]
     if not any(word.startswith("IMAP4") for word in facts.words):
         return [setting.finding("capability.missing", missing="IMAP4rev1", offered=list(facts.words))]
-    if facts.login_disabled and not _PASSWORD_MECHANISMS & set(facts.mechanisms):
+    if not setting.token and facts.login_disabled and not _PASSWORD_MECHANISMS & set(facts.mechanisms):
         code = "capability.no_password_mechanism" if facts.mechanisms else "capability.login_disabled"
         return [setting.finding(code, offered=list(facts.words))]
     return []

@@ -9,6 +9,7 @@ from bot.checks.link.faults import Malformed
 from bot.checks.link.line import Line
 from bot.checks.link.protocols import service_of
 from bot.checks.link.stream import Stream, VerifiedStream, printable
+from bot.core.cloud_mail import Token
 from bot.core.model import Capabilities, Greeting, LoginReply, StartTlsReply, TlsFacts
 from bot.core.secret import Secret
 
@@ -134,10 +135,10 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     refused: list[str] = []
     said = ""
     while True:
-        mechanism = sasl.choose(offered, refused)
+        mechanism = sasl.choose(offered, refused, secret)
         if mechanism is not None:
             reply, text = await _authenticate(line, mechanism, account, secret)
-        elif "LOGINDISABLED" not in words:
+        elif "LOGINDISABLED" not in words and not isinstance(secret, Token):
             mechanism = _COMMAND
             reply, text = await _login_command(line, account, secret)
         else:
@@ -192,7 +193,8 @@ async def _outcome(
                     return reply, "\n".join([*said, reply.line])
                 case wire.Untagged(status="BYE" | "NO" | "BAD"):
                     said.append(reply.line)
-                case wire.Continuation():
+                case wire.Continuation(coded=coded):
+                    said += [f"+ {printable(coded)}"] if sasl.says_why(coded) else []
                     await answer(reply)
     except (ConnectionError, TimeoutError, ssl.SSLError):
         if not said:

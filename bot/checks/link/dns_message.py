@@ -73,6 +73,8 @@ def _text(rdata: Any) -> str:
             return _host(rdata.exchange)
         case dns.rdatatype.SRV:
             return f"{_host(rdata.target)}:{rdata.port}"
+        case dns.rdatatype.CNAME:
+            return _host(rdata.target)
         case _:
             return str(rdata.to_text())
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from bot.core.model import Answer
 
 PAYLOAD = 1232
-TYPES = {"A": 1, "MX": 15, "AAAA": 28, "SRV": 33}
+TYPES = {"A": 1, "CNAME": 5, "MX": 15, "AAAA": 28, "SRV": 33}
 _CNAME, _IN, _OPT = 5, 1, 41
 _HEADER = struct.Struct("!6H")
 _RECORD = struct.Struct("!HHIH")
@@ -145,4 +145,15 @@ def _srv(data: bytes, at: int, _length: int) -> tuple[tuple[object, ...], str]:
     return (priority, -weight, _backwards(host), port), f"{host}:{port}"
 
 
-_READERS = {"A": _address(socket.AF_INET), "AAAA": _address(socket.AF_INET6), "MX": _mx, "SRV": _srv}
+def _alias(data: bytes, at: int, _length: int) -> tuple[tuple[object, ...], str]:
+    host, _ = _name(data, at)
+    return (host,), host
+
+
+_READERS = {
+    "A": _address(socket.AF_INET),
+    "AAAA": _address(socket.AF_INET6),
+    "CNAME": _alias,
+    "MX": _mx,
+    "SRV": _srv,
+}

@@ -19,6 +19,8 @@ from bot.checks.link.stream import Stream
 from bot.core.model import ConnectFacts, Endpoint, Fault, TlsFacts
 
 MAX_BODY = 512 * 1024
+_MOST_PIECES = 8192
+"""Parts of one answer: chunks, reads, and answers that only announce others. A server could send them without end."""
 _REDIRECTS = 4
 _HOPS = 4
 _OK = 200
@@ -33,6 +35,8 @@ class Page:
     body: bytes
     local: str = ""
     """This side's address."""
+    location: str = ""
+    """Where a redirect leads."""
 
 
 async def fetch(net: Net, url: str, timeout: float) -> Page | None:
@@ -76,13 +80,14 @@ async def _get(
     allowed = any_port or _port_allowed(net, port)
     if not host or parts.scheme not in ("http", "https") or parts.username is not None or not allowed:
         raise Malformed("not a URL that is fetched")
-    line = Line(net, Endpoint(host.lower(), port, "tls"))
+    # What is posted, or sent with headers of its own, may hold codes and its answer tokens: no transcript keeps it.
+    line = Line(net, Endpoint(host.lower(), port, "tls"), "web" if form is None and not headers else "")
     try:
         stream, local = await _open(line, secure=secure)
         client = h11.Connection(h11.CLIENT)
         await stream.write(_written(client, url, form, headers), net.timeouts.reply)
         page, location = await _answer(client, stream, url, net.timeouts.reply)
-        return replace(page, local=local), location
+        return replace(page, local=local, location=location or ""), location
     finally:
         line.close()
 
@@ -141,7 +146,7 @@ def _written(client: h11.Connection, url: str, form: bytes | None, headers: Sequ
 
 async def _answer(client: h11.Connection, stream: Stream, url: str, timeout: float) -> tuple[Page, str | None]:
     status, location, body = 0, None, bytearray()
-    while True:
+    for _ in range(_MOST_PIECES):
         match event := client.next_event():
             case h11.Response():
                 status = event.status_code
@@ -156,9 +161,10 @@ async def _answer(client: h11.Connection, stream: Stream, url: str, timeout: flo
                 return Page(url, status, bytes(body)), location
             case h11.PAUSED:
                 return Page(url, status, bytes(body)), location
-            case _:
+            case h11.NEED_DATA:
                 async with asyncio.timeout(timeout):
                     client.receive_data(await stream.receive())
+    raise Malformed("in too many pieces")
 
 
 async def fetch_issuers(net: Net, sent: Sequence[bytes]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from bot.checks.link.faults import NETWORK_ERRORS, Malformed, fault_of
 from bot.checks.link.policy import NetworkPolicy
 from bot.checks.link.stream import Stream, VerifiedStream
 from bot.checks.link.tls import TrustStore
+from bot.checks.link.transcript import Tape, Transcript
 from bot.core.model import ConnectFacts, DnsFacts, Endpoint, Fault, Service, TlsFacts
 
 T = TypeVar("T")
@@ -45,13 +47,22 @@ class Net:
     trust: TrustStore
     timeouts: Timeouts
     lines: dict[tuple[str, Endpoint], "Line"] = field(default_factory=dict)
+    begun: float = field(default_factory=time.monotonic)
+    """When the check began."""
+    transcripts: dict[str, Transcript] = field(default_factory=dict)
+    """What was said, by service; `web` is what discovery fetched."""
 
     def line(self, service: Service, endpoint: Endpoint) -> "Line":
         """The line to an endpoint: one for a check, so that what discovery opened goes on in the steps."""
         key = (service, endpoint)
         if key not in self.lines:
-            self.lines[key] = Line(self, endpoint, greets=service not in ("ews", "m365"))
+            self.lines[key] = Line(self, endpoint, service, greets=service not in ("ews", "m365"))
         return self.lines[key]
+
+    def transcript(self, service: str) -> Transcript:
+        if service not in self.transcripts:
+            self.transcripts[service] = Transcript(self.begun)
+        return self.transcripts[service]
 
     def close(self) -> None:
         for line in self.lines.values():
@@ -63,9 +74,11 @@ class Net:
 class Line:
     """A connection on its way: resolve, connect, secure. `stream` is what can be read and written now."""
 
-    def __init__(self, net: Net, endpoint: Endpoint, *, greets: bool = False) -> None:
+    def __init__(self, net: Net, endpoint: Endpoint, service: str = "", *, greets: bool = False) -> None:
+        """`service` is whose transcript keeps what is said; none keeps it where that is empty."""
         self.net = net
         self.endpoint = endpoint
+        self.service = service
         self.stream: Stream | None = None
         self.prelude: Prelude | None = None
         self.memory: dict[str, Any] = {}
@@ -73,13 +86,23 @@ class Line:
         self._greets = greets
         self.any_port = False
         """Whether the port was allowed by other rules than those for mail servers."""
+        self.spans: dict[str, tuple[float, float]] = {}
+        """When dns, connect and tls began and ended, by the monotonic clock: discovery may have gone ahead."""
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._dialled: Dialled | None = None
 
     def _once(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> "asyncio.Task[T]":
         if name not in self._tasks:
-            self._tasks[name] = asyncio.create_task(make())
+            self._tasks[name] = asyncio.create_task(self._timed(name, make))
         return self._tasks[name]
+
+    async def _timed(self, name: str, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """The coroutine is made here: a check that is cut off before this begins leaves none that nobody awaits."""
+        begun = time.monotonic()
+        try:
+            return await make()
+        finally:
+            self.spans[name] = begun, time.monotonic()
 
     @property
     def opened(self) -> Stream:
@@ -105,15 +128,27 @@ class Line:
             return Fault("blocked", "connect", f"port {self.endpoint.port} is not a mail port")
         found = await self.resolve()
         self._dialled = await dial(found, self.endpoint.port, self.net.timeouts.connect)
-        sock = self._dialled.sock
+        sock, tape = self._dialled.sock, self._tape(self._dialled.facts)
         if sock is None:
             return self._dialled.facts
         self.stream = Stream(sock)
+        self.stream.tape = tape
         fault = await dropped(sock) if self._greets else None
         # Where the server speaks first, an orderly end belongs to the greeting.
         if fault is not None and (fault.kind == "reset" or self.endpoint.security == "tls"):
             return fault
         return self._dialled.facts
+
+    def _tape(self, facts: ConnectFacts) -> Tape | None:
+        """What notes this connection; it begins with where that leads."""
+        if not self.service:
+            return None
+        tape = self.net.transcript(self.service).tape()
+        if facts.address is not None:
+            tape.remark(f"connected to {facts.address} for {self.endpoint}")
+        else:
+            tape.remark(f"no connection to {self.endpoint}")
+        return tape
 
     async def _secure(self) -> TlsFacts:
         stream, host, trust = self.stream, self.endpoint.host, self.net.trust
@@ -122,19 +157,26 @@ class Line:
             stream.close()
             return TlsFacts(0, None, fault=tls.not_tls(bytes(stream.buffer), "data before the handshake"))
         facts, verified = await tls.handshake(stream.sock, host, trust, self.net.timeouts.tls)
+        if stream.tape is not None:
+            stream.tape.remark(_handshake_in_words(facts))
         if verified is None:
             self.stream = None
             return await self._evidence(facts)
-        self.stream = verified
+        self.stream, verified.tape = verified, stream.tape
         alert = await self._late_alert(verified) if self._greets and self.endpoint.security == "tls" else None
         return replace(facts, fault=alert) if alert else facts
 
     async def handshake_only(self) -> TlsFacts:
         """The strict handshake without evidence: for pages, where only success counts."""
         assert self.stream is not None
+        tape = self.stream.tape
         facts, self.stream = await tls.handshake(
             self.stream.sock, self.endpoint.host, self.net.trust, self.net.timeouts.tls
         )
+        if tape is not None:
+            tape.remark(_handshake_in_words(facts))
+        if self.stream is not None:
+            self.stream.tape = tape
         return facts
 
     async def _late_alert(self, stream: VerifiedStream) -> Fault | None:
@@ -209,3 +251,12 @@ class Line:
         if self._dialled is not None:
             self._dialled.close()
             self._dialled = None
+
+
+def _handshake_in_words(facts: TlsFacts) -> str:
+    """What came of a strict handshake, for the transcript."""
+    if facts.fault is not None:
+        return f"no TLS: {facts.fault.kind} {facts.fault.detail}".rstrip()
+    if facts.verify_code:
+        return f"no TLS: {facts.verify_text} ({facts.verify_code})"
+    return f"{facts.version} {facts.cipher}, certificate verified"

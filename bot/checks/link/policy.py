@@ -13,12 +13,26 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAIL_PORTS = frozenset({25, 110, 143, 443, 465, 587, 993, 995, 2525})
 
-# What `is_global` does not cover: translation and tunnel prefixes that carry an IPv4 address of their own choice.
+# What `is_global` does not cover, or not in every version of Python.
+_ALSO_RESERVED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "192.0.0.0/24",  # IETF protocol assignments; a cloud serves its machines' secrets at 192.0.0.192
+        "192.88.99.0/24",  # relays of 6to4 (RFC 7526)
+        "168.63.129.16/32",  # looks public, and leads to the host agent within Azure
+        "2001::/23",  # IETF protocol assignments, Teredo among them
+        "3fff::/20",  # documentation (RFC 9637)
+        "5f00::/16",  # segment routing (RFC 9602)
+        "64:ff9b:1::/48",  # NAT64 for use within networks (RFC 8215)
+        "fec0::/10",  # site-local
+    )
+)
+# Translation and tunnel prefixes carry an IPv4 address of their own choice.
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
 _SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
-_TEREDO = ipaddress.ip_network("2001::/32")
-_SITE_LOCAL = ipaddress.ip_network("fec0::/10")
+_ISATAP = 0x5EFE
+"""The upper half of an ISATAP interface's id, the universal bit left out (RFC 5214, 6.1)."""
+_UNIVERSAL = 0xFDFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +74,9 @@ def _kind(ip: IpAddress) -> str | None:
     inner = _embedded(ip)
     if inner is not None:
         return _kind(inner)
-    if isinstance(ip, ipaddress.IPv6Address) and (ip in _NAT64_LOCAL or ip in _TEREDO or ip in _SITE_LOCAL):
+    if (behind := _behind(ip)) is not None and (kind := _kind(behind)) is not None:
+        return kind
+    if any(ip.version == network.version and ip in network for network in _ALSO_RESERVED):
         return "reserved"
     for kind in ("loopback", "link_local", "multicast", "unspecified", "private", "reserved"):
         if getattr(ip, f"is_{kind}"):
@@ -80,4 +96,11 @@ def _embedded(ip: IpAddress) -> ipaddress.IPv4Address | None:
         return ip.sixtofour
     if int(ip) >> 32 == 0 and int(ip) > 1:
         return ipaddress.IPv4Address(int(ip))
+    return None
+
+
+def _behind(ip: IpAddress) -> ipaddress.IPv4Address | None:
+    """The IPv4 address that an ISATAP router of the address's network would unpack."""
+    if isinstance(ip, ipaddress.IPv6Address) and (int(ip) >> 32) & _UNIVERSAL == _ISATAP:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return None

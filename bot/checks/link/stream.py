@@ -5,6 +5,9 @@ import contextlib
 import socket
 import ssl
 
+from bot.checks.link.transcript import Tape
+from bot.core.visible import decoded
+
 _CHUNK = 65536
 MAX_LINE = 65536
 MAX_TOTAL = 32 * 1024 * 1024
@@ -28,12 +31,33 @@ class Stream:
         self.total = 0
         self.filling: asyncio.Task[None] | None = None
         """A read that was begun early; the next one takes its outcome."""
+        self.tape: Tape | None = None
+        """What notes all that goes by, where that is kept."""
 
     async def receive(self) -> bytes:
         """Some bytes, b"" at the end of the stream."""
-        return await self._loop.sock_recv(self.sock, _CHUNK)
+        data = await self._receive()
+        if self.tape is not None:
+            if data:
+                self.tape.heard(data)
+            else:
+                self.tape.remark("closed by the server")
+        return data
 
     async def send(self, data: bytes) -> None:
+        if self.tape is not None:
+            self.tape.sent(data)
+        await self._send(data)
+
+    def hide(self, opening: bytes) -> None:
+        """Keep nothing of what is sent until the step is over, but for what the pattern `opening` matches at once."""
+        if self.tape is not None:
+            self.tape.book.hide(opening)
+
+    async def _receive(self) -> bytes:
+        return await self._loop.sock_recv(self.sock, _CHUNK)
+
+    async def _send(self, data: bytes) -> None:
         await self._loop.sock_sendall(self.sock, data)
 
     async def fill(self, timeout: float) -> None:
@@ -106,7 +130,7 @@ class TlsStream(Stream):
         self._incoming = incoming
         self._outgoing = outgoing
 
-    async def receive(self) -> bytes:
+    async def _receive(self) -> bytes:
         while True:
             try:
                 return self.tls.read(_CHUNK)
@@ -122,7 +146,7 @@ class TlsStream(Stream):
             else:
                 self._incoming.write_eof()
 
-    async def send(self, data: bytes) -> None:
+    async def _send(self, data: bytes) -> None:
         self.tls.write(data)
         await self._flush()
 
@@ -137,20 +161,8 @@ class VerifiedStream(TlsStream):
 
 def printable(data: bytes, limit: int = 1000) -> str:
     """A server's bytes as text that is safe to keep: UTF-8, else GBK or Latin-1, without control characters, cut."""
-    data = data[: limit * 4]
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        cut = error.reason == "unexpected end of data"
-        text = data[: error.start].decode() if cut else _legacy(data)
+    text = decoded(data[: limit * 4])
     return "".join(c if c.isprintable() or c == "\n" else _shown(c) for c in text)[:limit].strip()
-
-
-def _legacy(data: bytes) -> str:
-    for codec in ("gb18030", "cp932"):
-        with contextlib.suppress(UnicodeDecodeError):
-            return data.decode(codec)
-    return data.decode("latin-1")
 
 
 def _shown(character: str) -> str:

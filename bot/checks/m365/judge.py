@@ -1,7 +1,8 @@
 """What the Microsoft identity platform says of domains, to findings."""
 
 from bot.checks.judging import Setting
-from bot.core.cloud import MAY_CONSENT, RealmFacts, SignInFacts, Tenant, TenantsFacts
+from bot.core.cloud import MAY_CONSENT, MailHints, RealmFacts, SignInFacts, Tenant, TenantsFacts
+from bot.core.cloud_mail import RESOURCE
 from bot.core.model import Fault, Finding
 
 _OF_CONSENT = frozenset({"m365.consent_required", "m365.admin_required"})
@@ -15,7 +16,11 @@ def judge_tenant(facts: TenantsFacts | Fault, setting: Setting) -> list[Finding]
     own, admin = facts.own, facts.admin
     code = _code(own, setting)
     if code == "m365.domain_unknown":
-        return [setting.finding(code, **_evidence(own), mail_at=(setting.provider or {}).get("id"))]
+        hinted = _hinted(facts.hints)
+        unknown = setting.finding(code, **_evidence(own), **hinted, mail_at=(setting.provider or {}).get("id"))
+        # The worldwide platform does not know tenants of other clouds; where the mail goes tells of them.
+        elsewhere = [setting.finding("m365.other_cloud", domain=own.domain, cloud=facts.hints.cloud, **hinted)]
+        return [unknown, *(elsewhere if facts.hints.cloud not in ("", "worldwide") else [])]
     if code == "m365.unreachable":
         return [setting.finding(code, **_evidence(own))]
     findings = [setting.finding(code, **_evidence(own))] if code else []
@@ -42,6 +47,10 @@ def _code(tenant: Tenant, setting: Setting) -> str:
     if known in ("m365.domain_unknown", "m365.other_cloud"):
         return str(known)
     return "m365.domain_unknown" if tenant.error in _NO_TENANT and not known else "m365.unreachable"
+
+
+def _hinted(hints: MailHints) -> dict[str, object]:
+    return {"mx": list(hints.mx), "autodiscover": hints.autodiscover} if hints.cloud else {}
 
 
 def _evidence(tenant: Tenant) -> dict[str, object]:
@@ -101,10 +110,18 @@ def judge_consent(facts: SignInFacts | Fault, setting: Setting) -> list[Finding]
         findings.append(setting.finding("m365.admin_required", roles=list(facts.roles), needed=[*MAY_CONSENT.values()]))
     if facts.missing:
         findings.append(setting.finding("m365.consent_required", missing=list(facts.missing)))
+    if facts.no_mail is not None:
+        findings += _of_mail(facts.no_mail, setting)
     return findings
 
 
-def _refusal(facts: SignInFacts, setting: Setting) -> Finding:
+def _of_mail(refused: SignInFacts, setting: Setting) -> list[Finding]:
+    """A token for the mail servers may be refused alone. That nobody has consented to it is no fault."""
+    refusal = _refusal(refused, setting, resource=RESOURCE)
+    return [] if refusal.code in _OF_CONSENT else [refusal]
+
+
+def _refusal(facts: SignInFacts, setting: Setting, **more: object) -> Finding:
     """The platform's number decides; one that the table does not know, or that is no failure, is a failed sign-in."""
     code = setting.rules.get("aadsts", {}).get(facts.aadsts, "m365.sign_in_failed")
     if setting.severities.get(code) != "fail":
@@ -116,7 +133,7 @@ def _refusal(facts: SignInFacts, setting: Setting) -> Finding:
         suberror=facts.suberror,
         server=facts.text,
         correlation_id=facts.correlation,
-        flow="device code"
-        if code == "m365.conditional_access"
-        else "",  # a policy may stop this way of signing in alone
+        # A policy may stop this way of signing in alone.
+        flow="device code" if code == "m365.conditional_access" and facts.by_code else "",
+        **more,
     )

@@ -11,7 +11,7 @@ from bot.checks.link.faults import Malformed
 from bot.checks.link.fetch import Page, ask
 from bot.checks.link.line import Line
 from bot.checks.m365 import wire
-from bot.core.cloud import RealmFacts, Tenant, TenantsFacts, domain_of_admin
+from bot.core.cloud import MailHints, RealmFacts, Tenant, TenantsFacts, domain_of_admin
 
 _CONFIGURATIONS = ("/v2.0/.well-known/openid-configuration", "/.well-known/openid-configuration")
 _REALMS = ("/GetUserRealm.srf?login={user}&json=1", "/common/userrealm/{user}?api-version=2.1")
@@ -22,16 +22,30 @@ _CLOUD = "national cloud"
 
 
 async def find_tenants(line: Line, domain: str, account: str | None) -> TenantsFacts:
-    """The tenants of the migrated domain and of the administrator's, from their OpenID configurations."""
+    """The tenants of the migrated domain and of the administrator's, from their OpenID configurations.
+
+    Beside them, where DNS says that the domain's mail is.
+    """
+    hinting = asyncio.create_task(_hints(line, domain))
     other = domain_of_admin(account)
-    if not other or other == domain:
-        own, local = await _tenant(line, domain)
-        found = TenantsFacts(own, local=local)
-    else:
-        (own, local), (admin, _) = await asyncio.gather(_tenant(line, domain), _tenant(line, other))
-        found = TenantsFacts(own, admin, local)
-    line.memory[_CLOUD] = own.cloud
-    return found
+    try:
+        if not other or other == domain:
+            own, local = await _tenant(line, domain)
+            found = TenantsFacts(own, local=local)
+        else:
+            (own, local), (admin, _) = await asyncio.gather(_tenant(line, domain), _tenant(line, other))
+            found = TenantsFacts(own, admin, local)
+        line.memory[_CLOUD] = own.cloud
+        return replace(found, hints=await hinting)
+    finally:
+        hinting.cancel()
+
+
+async def _hints(line: Line, domain: str) -> MailHints:
+    """An answer that does not come is no hint."""
+    asked = ((domain, "MX"), (f"autodiscover.{domain}", "CNAME"))
+    mx, alias = await asyncio.gather(*(line.net.questions.ask(name, kind) for name, kind in asked))
+    return wire.read_hints(mx.records, alias.records)
 
 
 async def _tenant(line: Line, domain: str) -> tuple[Tenant, str]:

@@ -6,17 +6,18 @@ GetUserRealm, with which Microsoft's own libraries ask where a user signs in.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from bot.checks.link.stream import printable
-from bot.core.cloud import Namespace, RealmFacts, Tenant, national_cloud
+from bot.core.cloud import MailHints, Namespace, RealmFacts, Tenant, national_cloud
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"AADSTS(\d{4,9})")
 _OK = 200
 _PRINTED = 300
+_MOST_HINTS = 5
 
 
 def read_json(body: bytes) -> Mapping[str, Any]:
@@ -39,6 +40,23 @@ def read_tenant(domain: str, status: int, body: bytes) -> Tenant:
         return Tenant(domain, status, found[0].lower() if found else issuer, cloud, " ".join(filter(None, scopes)))
     text = _text(told, "error_description") or ("" if told else printable(body[:2000], _PRINTED))
     return Tenant(domain, status, error=_text(told, "error"), aadsts=number_in(told, text), text=first_line(text))
+
+
+_MAIL_CLOUDS: Mapping[str, str] = {
+    "outlook.com": "worldwide",
+    "office.com": "worldwide",
+    "mx.microsoft": "worldwide",
+    "partner.outlook.cn": "21Vianet",
+    "office365.us": "US government",
+}
+"""By suffix, in which cloud the names are that MX and autodiscover lead to (Microsoft: external DNS records)."""
+
+
+def read_hints(mx: Sequence[str], autodiscover: Sequence[str]) -> MailHints:
+    """Where a domain's mail seems to be, by its MX records and by the alias of its autodiscover name."""
+    alias = autodiscover[0] if autodiscover else ""
+    clouds = (cloud for name in (*mx, alias) for suffix, cloud in _MAIL_CLOUDS.items() if name.endswith("." + suffix))
+    return MailHints(tuple(mx[:_MOST_HINTS]), alias, next(clouds, ""))
 
 
 def number_in(told: Mapping[str, Any], text: str) -> str:

@@ -14,7 +14,7 @@ def judge_capability(facts: Capabilities | Fault, setting: Setting) -> list[Find
         return [setting.finding(code, server=facts.refusal)]
     if not facts.mechanisms:
         return [setting.finding("capability.auth_not_offered", offered=list(facts.words))]
-    if sasl.choose(facts.mechanisms) is None:
+    if not setting.token and sasl.choose(facts.mechanisms) is None:
         return [setting.finding("capability.no_password_mechanism", offered=list(facts.mechanisms))]
     return []
 

@@ -104,7 +104,7 @@ async def log_in(line: Line, account: str, secret: Secret) -> LoginReply:
     offered = wire.mechanisms(line.memory["words"])
     refused: list[str] = []
     text = ""
-    while (mechanism := sasl.choose(offered, refused)) is not None:
+    while (mechanism := sasl.choose(offered, refused, secret)) is not None:
         answer, text = await _authenticate(line, mechanism, account, secret)
         if not _mechanism_refused(answer):
             fault = sasl.fault_in(line.memory)
@@ -129,7 +129,7 @@ async def _authenticate(line: Line, mechanism: str, account: str, secret: Secret
         if answer.code != _CONTINUE:
             break
         challenge = answer.lines[0]
-        if challenge.startswith("eyJ"):  # a JSON error, as Google and Microsoft send it for tokens
+        if sasl.says_why(challenge.encode()):
             said.append(answer.text)
         answer = await command(line, dialogue.respond(challenge.encode()).decode())
     line.memory["sasl fault"] = dialogue.fault

@@ -36,6 +36,7 @@ _ALLOWED: Mapping[str, set[str]] = {
     "div": {"text", "fields", "icon", "width"} | _LAYOUT,
     "markdown": {"content", "i18n_content", "text_size", "text_align", "icon"} | _LAYOUT,
     "hr": set(_LAYOUT),
+    "img": {"img_key", "i18n_img_key", "alt", "title", "corner_radius", "scale_type", "size", "transparent", "preview"} | _LAYOUT,
     "column_set": {"columns", "flex_mode", "background_style", "horizontal_spacing", "horizontal_align", "action"} | _LAYOUT,
     "column": {"elements", "width", "weight", "background_style", "action"} | _BOX | _LAYOUT,
     "form": {"name", "elements"} | _BOX | _LAYOUT,
@@ -122,6 +123,7 @@ def _card(card: Any) -> Iterator[str]:
         yield "/config: update_multi must be true"
     if "summary" in config:
         yield from _unknown(config["summary"], {"content", "i18n_content"}, "/config/summary")
+        yield from _languages(config["summary"], "/config/summary")
     header = card.get("header")
     if header is not None:
         yield from _unknown(header, _HEADER, "/header")
@@ -178,6 +180,15 @@ def _details(part: Mapping[str, Any], tag: str, path: str, within: str) -> Itera
         case "markdown":
             if "<" in part.get("content", "<"):
                 yield f"{path}: markup within markdown"
+            yield from _languages(part, path)
+            if any("<" in said for said in _said(part)):
+                yield f"{path}: markup within markdown"
+        case "img":
+            yield from _text(part.get("alt"), f"{path}/alt")
+            if not part.get("img_key"):
+                yield f"{path}: no img_key"
+            if part.get("scale_type", "crop_center") not in ("crop_center", "crop_top", "fit_horizontal"):
+                yield f"{path}: no such scale_type"
         case "collapsible_panel":
             yield from _unknown(part.get("header", {}), _PANEL_HEADER, f"{path}/header")
             yield from _text(part.get("header", {}).get("title"), f"{path}/header/title")
@@ -257,10 +268,28 @@ def _text(text: Any, path: str, most: int = 10_000) -> Iterator[str]:
     yield from _unknown(text, _ALLOWED["plain_text"] | {"tag"}, path)
     if not 1 <= len(text.get("content", "")) <= most:
         yield f"{path}: {len(text.get('content', ''))} characters"
-    if wrong := set(text.get("i18n_content", {})) - LOCALES:
-        yield f"{path}: no such languages: {wrong}"
+    yield from _languages(text, path, most)
     if text.get("text_size", "normal") not in _SIZES or text.get("text_color", "default") not in _COLORS:
         yield f"{path}: no such size or colour"
+
+
+def _languages(text: Mapping[str, Any], path: str, most: int = 10_000) -> Iterator[str]:
+    """The same words in several languages, by Lark's names for these, beside `content`."""
+    said = text.get("i18n_content", {})
+    if not isinstance(said, dict):
+        yield f"{path}: i18n_content is no object"
+        return
+    if wrong := set(said) - LOCALES:
+        yield f"{path}: no such languages: {wrong}"
+    if any(not isinstance(words, str) or not 1 <= len(words) <= most for words in said.values()):
+        yield f"{path}: i18n_content has an empty or too long text, or none"
+    if said and "content" not in text:
+        yield f"{path}: i18n_content without content"
+
+
+def _said(text: Mapping[str, Any]) -> list[str]:
+    said = text.get("i18n_content", {})
+    return [words for words in said.values() if isinstance(words, str)] if isinstance(said, dict) else []
 
 
 def _unknown(part: Mapping[str, Any], known: set[str], path: str) -> Iterator[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from tests.servers.lark.server import FakeLark
 
 BAD_CARD, BAD_ARGUMENT, TOO_OFTEN = 230099, 9499, 230020
+MOST_IMAGE, PNG, NO_PERMISSION = 10 * 1024 * 1024, b"\x89PNG\r\n\x1a\n", 99991672
 NO_MESSAGE, RECALLED, NO_BOT, NOT_MINE = 230001, 230011, 230002, 230026
 
 
@@ -66,6 +67,7 @@ def _post(ask: Ask, chat: Chat, root: Posted | None) -> Mapping[str, Any]:
     text, card = "", None
     if args["msg_type"] == "interactive":
         card = _card(args["content"])
+        _known_images(ask, card)
     elif args["msg_type"] == "text":
         text = json.loads(args["content"])["text"]
     else:
@@ -84,11 +86,19 @@ def _card(content: str) -> dict[str, Any]:
     return card
 
 
+def _known_images(ask: Ask, card: Mapping[str, Any]) -> None:
+    if unknown := [
+        p["img_key"] for p in elements_of(card) if p["tag"] == "img" and p["img_key"] not in ask.lark.images
+    ]:
+        raise Refused(BAD_CARD, f"no such images: {unknown}")
+
+
 def patch(ask: Ask) -> Mapping[str, Any]:
     message = _message(ask)
     if message.author != ask.lark.bot or message.card is None:
         raise Refused(NOT_MINE, "not the bot's own card")
     card = _card(ask.args["content"])
+    _known_images(ask, card)
     ask.lark.count(("patch", message.id), strict=True)
     message.states.append((ask.lark.now(), message.words))
     message.card = card
@@ -185,6 +195,20 @@ def ephemeral(ask: Ask) -> Mapping[str, Any]:
     return {"message_id": message.id}
 
 
+def upload(ask: Ask) -> Mapping[str, Any]:
+    """A picture as a file of a form. Which kind it is its first bytes tell, not its name."""
+    if not {"im:resource", "im:resource:upload"} & set(ask.lark.scopes):
+        raise Refused(NO_PERMISSION, "im:resource")
+    content = ask.args["image"]
+    if ask.args["image_type"] not in ("message", "avatar") or not isinstance(content, bytes):
+        raise Refused(BAD_ARGUMENT, "image_type or image")
+    if not 0 < len(content) <= MOST_IMAGE or not content.startswith(PNG):
+        raise Refused(BAD_ARGUMENT, "not a picture, or too large")
+    key = fresh("img_v3")
+    ask.lark.images[key] = content
+    return {"image_key": key}
+
+
 def scopes(ask: Ask) -> Mapping[str, Any]:
     return {"scopes": [{"scope_name": name, "grant_status": 1, "scope_type": "tenant"} for name in ask.lark.scopes]}
 
@@ -232,6 +256,7 @@ ROUTES: Mapping[tuple[str, str], tuple[str, Method]] = {
     ("GET", "/open-apis/im/v1/chats/{chat_id}"): ("chat.get", _method(chat_info, "chat_id", "user_id_type")),
     ("GET", "/open-apis/im/v1/chats/{chat_id}/members"): ("chat.members", _method(members, "chat_id", "member_id_type page_size page_token")),
     ("POST", "/open-apis/ephemeral/v1/send"): ("ephemeral.send", _method(ephemeral, "chat_id open_id msg_type card")),
+    ("POST", "/open-apis/im/v1/images"): ("image.create", _method(upload, "image_type image")),
     ("GET", "/open-apis/application/v6/scopes"): ("scope.list", _method(scopes)),
     ("GET", "/open-apis/application/v7/app_slash_commands"): ("command.list", _method(commands)),
     ("POST", "/open-apis/application/v7/app_slash_commands"): ("command.create", _method(add_command, "command description")),

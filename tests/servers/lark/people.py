@@ -131,8 +131,9 @@ class Person:
             self.lark.toasts.append(ack.body["toast"])
 
     async def event(self, kind: str, event: dict[str, Any], **header: Any) -> Ack:
+        fraction = 1_000_000 if kind == "card.action.trigger" else 1_000
         head = {
-            "event_id": secrets.token_hex(16), "event_type": kind, "create_time": str(int(time.time() * 1000)),
+            "event_id": secrets.token_hex(16), "event_type": kind, "create_time": str(int(time.time() * fraction)),
             "token": self.lark.verification_token, "app_id": self.lark.app_id, "tenant_key": self.lark.tenant,
         }  # fmt: skip
         return await self.deliver({"schema": "2.0", "header": head | header, "event": event})

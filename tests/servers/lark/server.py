@@ -17,7 +17,7 @@ from tests.servers.lark.state import Answer, Call, Chat, Posted, Refused, fresh
 ALL_SCOPES = (
     "im:message:send_as_bot", "im:message:update", "im:message.p2p_msg:readonly", "im:message.group_at_msg:readonly",
     "im:chat:readonly", "im:chat.members:read", "contact:user.base:readonly", "contact:user.email:readonly",
-    "contact:user.employee:readonly", "im:message:recall",
+    "contact:user.employee:readonly", "im:message:recall", "im:resource:upload",
 )  # fmt: skip
 _A_SECOND = 5
 _RENEWED_BELOW = 1800
@@ -34,6 +34,7 @@ class FakeLark:
         self.people: dict[str, dict[str, Any]] = {}
         self.chats: dict[str, Chat] = {}
         self.messages: dict[str, Posted] = {}
+        self.images: dict[str, bytes] = {}
         self.uuids: dict[tuple[str, str], str] = {}
         self.commands: dict[str, dict[str, Any]] = {}
         self.tokens: dict[str, float] = {}
@@ -222,6 +223,9 @@ class FakeLark:
 async def _body(request: web.Request) -> dict[str, Any]:
     if not request.can_read_body:
         return {}
+    if request.content_type == "multipart/form-data":
+        form = await request.post()
+        return {name: part.file.read() if isinstance(part, web.FileField) else part for name, part in form.items()}
     body = await request.json()
     assert isinstance(body, dict)
     return body

@@ -251,7 +251,9 @@ def users_info(ask: Ask) -> Mapping[str, Any]:
     profile = dict(person.get("profile", {}))
     if "users:read.email" not in ask.grant.scopes:
         profile.pop("email", None)
-    user = {"id": ask.args["user"], "team_id": ask.team.id} | person | {"profile": profile}
+    user = {"id": ask.args["user"], "team_id": ask.team.id, "tz_offset": 32_400} | person | {"profile": profile}
+    if (organisation := ask.team.organisation) is not None and "team_id" not in person:
+        user["enterprise_user"] = {"id": ask.args["user"], "enterprise_id": organisation, "teams": [ask.team.id]}
     if str(ask.args.get("include_locale", "")).lower() not in ("1", "true"):
         user.pop("locale", None)
     return {"user": user}
@@ -271,7 +273,7 @@ def conversations_info(ask: Ask) -> Mapping[str, Any]:
 
 def auth_test(ask: Ask) -> Mapping[str, Any]:
     return {"url": "https://practice.slack.com/", "team": ask.team.name, "user": "migcheck", "team_id": ask.team.id,
-            "user_id": ask.team.bot, "bot_id": "BBOT", "is_enterprise_install": False}  # fmt: skip
+            "user_id": ask.team.bot, "bot_id": "BBOT", "is_enterprise_install": bool(ask.team.organisation)}  # fmt: skip
 
 
 def suggested_prompts(ask: Ask) -> Mapping[str, Any]:
@@ -306,8 +308,11 @@ def oauth_access(ask: Ask) -> Mapping[str, Any]:
             raise Refused("invalid_code")
     token, more = slack.issue(team)
     base = {"app_id": "A0001", "token_type": "bot", "scope": ",".join(sorted(slack.scopes)), "bot_user_id": "UBOT"}
-    return base | more | {"access_token": token, "team": {"id": team, "name": team}, "enterprise": None,
-                          "authed_user": {"id": "U0001"}, "is_enterprise_install": False}  # fmt: skip
+    base |= more | {"access_token": token, "authed_user": {"id": "U0001"}}
+    if (organisation := slack.teams[team].organisation) is not None:
+        whole = {"team": None, "enterprise": {"id": organisation, "name": "Practice Group"}}
+        return base | whole | {"is_enterprise_install": True}
+    return base | {"team": {"id": team, "name": team}, "enterprise": None, "is_enterprise_install": False}
 
 
 _POST = ("text", "blocks", "thread_ts", "metadata", "unfurl_links", "unfurl_media", "parse", "mrkdwn", "link_names")

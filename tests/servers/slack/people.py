@@ -44,6 +44,8 @@ class Person:
 
     def __init__(self, slack: "FakeSlack", team: Workspace, user: str) -> None:
         self.slack, self.team, self.id = slack, team, user
+        self.at = team.id
+        """The workspace that they have before them: on an Enterprise Grid there are several."""
         self.im = team.im(user)
 
     # What they do.
@@ -52,11 +54,12 @@ class Person:
         channel = channel or self.im
         url, key = self._response_url(channel)
         body = {
-            "token": "legacy", "team_id": self.team.id, "team_domain": "practice", "channel_id": channel,
+            "token": "legacy", "team_id": self.at, "team_domain": "practice", "channel_id": channel,
             "channel_name": "directmessage" if channel.startswith("D") else channel.lower(), "user_id": self.id,
             "user_name": self.id.lower(), "command": command, "text": text, "api_app_id": "A0001",
-            "is_enterprise_install": "false", "response_url": url, "trigger_id": self.slack.triggers.make(self.id),
-        }  # fmt: skip
+            "is_enterprise_install": "true" if self.team.organisation else "false",
+            "response_url": url, "trigger_id": self.slack.triggers.make(self.id),
+        } | ({"enterprise_id": self.team.organisation} if self.team.organisation else {})  # fmt: skip
         ack = await self.deliver("slash_commands", body)
         self._heard(ack, key)
         return ack
@@ -82,6 +85,10 @@ class Person:
         await self.event(event | more, shared=channel in self.team.shared)
         return message.ts
 
+    async def attaches(self, *files: dict[str, Any], text: str = "", thread: str | None = None) -> str:
+        """A message with files (`slack.drawer.keep`) in the direct conversation; its ts."""
+        return await self.says(text, thread=thread, subtype="file_share", files=list(files), upload=False)
+
     async def mentions(self, text: str, channel: str, thread: str | None = None) -> str:
         return await self.says(f"<@{self.team.bot}> {text}", channel=channel, thread=thread, kind="app_mention")
 
@@ -92,9 +99,9 @@ class Person:
 
     async def event(self, event: dict[str, Any], *, shared: bool = False, **envelope: Any) -> Ack:
         body = {
-            "token": "legacy", "team_id": self.team.id, "api_app_id": "A0001", "event": event, "type": "event_callback",
+            "token": "legacy", "team_id": self.at, "api_app_id": "A0001", "event": event, "type": "event_callback",
             "event_id": f"Ev{secrets.token_hex(5).upper()}", "event_time": int(time.time()), "is_ext_shared_channel": shared,
-            "authorizations": [{"enterprise_id": None, "team_id": self.team.id, "user_id": self.team.bot, "is_bot": True, "is_enterprise_install": False}],
+            "authorizations": [{"enterprise_id": self.team.organisation, "team_id": None if self.team.organisation else self.at, "user_id": self.team.bot, "is_bot": True, "is_enterprise_install": bool(self.team.organisation)}],
         } | envelope  # fmt: skip
         return await self.deliver("events_api", body)
 
@@ -146,19 +153,19 @@ class Person:
             action["value"] = value
         if option is not None:
             action["selected_option"] = next(o for o in element["options"] if o["value"] == option)
-        body = {"type": "block_actions", "user": self._user(), "api_app_id": "A0001", "team": {"id": self.team.id, "domain": "practice"},
-                "enterprise": None, "is_enterprise_install": False, "trigger_id": self.slack.triggers.make(self.id), "actions": [action], "state": {"values": {}}} | more  # fmt: skip
+        body = {"type": "block_actions", "user": self._user(), "api_app_id": "A0001", **self._place(),
+                "trigger_id": self.slack.triggers.make(self.id), "actions": [action], "state": {"values": {}}} | more  # fmt: skip
         ack = await self.deliver("interactive", body)
         self._heard(ack, key)
         return ack
 
-    async def shortcut(self, message: Posted, callback: str = "migcheck.explain") -> Ack:
-        shape = {"type": "message", "ts": message.ts, "text": message.text, "user": message.author}
+    async def shortcut(self, message: Posted, callback: str = "migcheck.explain", **more: Any) -> Ack:
+        shape = {"type": "message", "ts": message.ts, "text": message.text, "user": message.author} | more
         shape |= {"thread_ts": message.thread} if message.thread else {}
         url, key = self._response_url(message.channel)
         body = {"type": "message_action", "callback_id": callback, "trigger_id": self.slack.triggers.make(self.id), "message_ts": message.ts,
-                "action_ts": self.team.ts(), "response_url": url, "user": self._user(), "team": {"id": self.team.id, "domain": "practice"},
-                "channel": {"id": message.channel, "name": "x"}, "message": shape, "is_enterprise_install": False, "enterprise": None}  # fmt: skip
+                "action_ts": self.team.ts(), "response_url": url, "user": self._user(), **self._place(),
+                "channel": {"id": message.channel, "name": "x"}, "message": shape}  # fmt: skip
         ack = await self.deliver("interactive", body)
         self._heard(ack, key)
         return ack
@@ -177,8 +184,7 @@ class Person:
             for k in ("id", "type", "callback_id", "private_metadata", "hash", "blocks", "title")
             if k in view
         }
-        body = {"type": "view_submission", "team": {"id": self.team.id, "domain": "practice"}, "user": self._user(), "api_app_id": "A0001",
-                "enterprise": None, "is_enterprise_install": False, "trigger_id": self.slack.triggers.make(self.id),
+        body = {"type": "view_submission", **self._place(), "user": self._user(), "api_app_id": "A0001", "trigger_id": self.slack.triggers.make(self.id),
                 "view": shape | {"state": {"values": state}, "team_id": self.team.id}}  # fmt: skip
         ack = await self.deliver("interactive", body)
         errors = ack.body.get("errors", {}) if isinstance(ack.body, dict) else {}
@@ -325,7 +331,14 @@ class Person:
             self.slack.hear(self.slack.responses[key], body)
 
     def _user(self) -> dict[str, str]:
-        return {"id": self.id, "username": self.id.lower(), "name": self.id.lower(), "team_id": self.team.id}
+        return {"id": self.id, "username": self.id.lower(), "name": self.id.lower(), "team_id": self.at}
+
+    def _place(self) -> dict[str, Any]:
+        """Whose installation a payload belongs to. For a whole organisation there may be no workspace in it."""
+        if self.team.organisation is None:
+            return {"team": {"id": self.at, "domain": "practice"}, "enterprise": None, "is_enterprise_install": False}
+        organisation = {"id": self.team.organisation, "name": "Practice Group"}
+        return {"team": None, "enterprise": organisation, "is_enterprise_install": True}
 
 
 def signed(secret: str, raw: str, at: float | None = None) -> dict[str, str]:

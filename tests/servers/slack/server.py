@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from aiohttp import WSMsgType, web
 
+from tests.servers.slack.files import Drawer
 from tests.servers.slack.kit import faults_of_blocks
 from tests.servers.slack.methods import METHODS, Ask, Refused
 from tests.servers.slack.people import Delivery, Person
@@ -49,6 +50,7 @@ class FakeSlack:
         self.acked: dict[str, asyncio.Future[Any]] = {}
         self.changed = asyncio.Condition()
         self.delivery = Delivery()
+        self.drawer = Drawer(self)
         self._stack = contextlib.AsyncExitStack()
 
     @property
@@ -60,6 +62,7 @@ class FakeSlack:
         app.router.add_route("*", "/api/{method}", self._api)
         app.router.add_post("/response/{key}", self._response)
         app.router.add_get("/socket", self._socket)
+        app.router.add_get("/files-pri/{key}/{name}", self.drawer.give)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         self._stack.push_async_callback(runner.cleanup)

@@ -9,7 +9,7 @@ from tests.servers.slack.kit import actions_of, words_of
 
 ALL_SCOPES = (
     "commands", "chat:write", "app_mentions:read", "im:history", "users:read", "users:read.email", "assistant:write",
-    "channels:read", "groups:read", "im:write",
+    "channels:read", "groups:read", "im:write", "files:read",
 )  # fmt: skip
 
 
@@ -82,6 +82,8 @@ class Workspace:
     id: str = "T0001"
     name: str = "Practice"
     bot: str = "UBOT"
+    organisation: str | None = None
+    """The Enterprise Grid for which the bot is installed as a whole; its workspaces have their people in common."""
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
     members: dict[str, set[str]] = field(default_factory=dict)
     """Channels and who is in them (the bot as UBOT)."""
@@ -104,7 +106,8 @@ class Workspace:
         return channel
 
     def find(self, channel: str, ts: str) -> Posted | None:
-        return next((m for m in self.messages if m.channel == channel and m.ts == ts and not m.deleted), None)
+        newest_first = reversed(self.messages)
+        return next((m for m in newest_first if m.ts == ts and m.channel == channel and not m.deleted), None)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,80 @@
+"""The store in PostgreSQL: connections that are kept, and what becomes of them when the server goes away."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from bot.store import engine
+from bot.store.rows import StaleCase, StoreError
+from bot.store.store import open_store
+from tests.servers.postgres import Cluster, cluster, find_programs
+from tests.servers.real import RealServerMissing
+from tests.store.conftest import a_case
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Cluster]:
+    """Skip, with the reason, where the package is missing; in CI that is a failure."""
+    try:
+        find_programs()
+    except RealServerMissing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def url(postgres: Cluster) -> Iterator[str]:
+    with postgres.database() as url:
+        yield url
+
+
+def connections(url: str) -> int:
+    """How many connections others have to this database."""
+    with psycopg.connect(url) as connection:
+        found = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert found is not None
+    return int(found[0])
+
+
+async def test_an_event_is_taken_once_by_however_many_at_once(url: str) -> None:
+    async with open_store(url) as one, open_store(url) as other:
+        taken = await asyncio.gather(
+            *(store.take("e1", a_case(), [{"n": 1}]) for store in (one, other) * 5), return_exceptions=True
+        )
+        assert sum(isinstance(rows, list) for rows in taken) == 1
+        assert all(rows is None or isinstance(rows, list | StaleCase) for rows in taken)
+        assert len(await one.open_effects()) == 1
+
+
+async def test_connections_are_kept_and_not_more_than_allowed(url: str) -> None:
+    async with open_store(url) as store:
+        for turn in range(3):
+            work = [store.take(f"{turn}-{n}", a_case(f"C{turn}-{n}"), []) for n in range(40)]
+            assert all(rows is not None for rows in await asyncio.gather(*work))
+        assert connections(url) == engine._CONNECTIONS
+
+
+async def test_a_server_that_comes_back_is_found_again(
+    url: str, postgres: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_TRUSTED", 0.0)
+    async with open_store(url) as store:
+        await asyncio.gather(*(store.take(f"a{n}", a_case(f"A{n}"), []) for n in range(20)))
+        postgres.stop()
+        with pytest.raises(StoreError):
+            await store.take("lost", a_case("LOST"), [])
+        postgres.start()
+        for number in range(20):
+            assert await store.case(f"A{number}") is not None
+            assert await store.take(f"b{number}", a_case(f"B{number}"), []) is not None
+        assert await store.case("LOST") is None

@@ -8,7 +8,7 @@ from bot.core.abilities import Abilities, Mind
 from bot.core.access import Access, is_admin, may_know
 from bot.core.case import Case
 from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck
-from bot.core.model import Report
+from bot.core.model import Report, Request
 from bot.core.privilege import neutral
 from bot.engine.check import Network
 from bot.settings import Settings
@@ -74,6 +74,14 @@ class Beside:
         if over is not None:
             await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
+
+    async def admits_look(self, case: Case, request: Request, hosts: frozenset[str]) -> bool:
+        """Whether a watch may look at the servers that were typed, or at those that it has found. Nobody is told."""
+        return await self._gate.admit_look(case, request, hosts, self._clock())
+
+    async def heed(self, case: Case, report: Report) -> None:
+        """Leave the servers alone that ask for it in a report."""
+        await self._gate.cool(case, report, self._clock())
 
     def told(self, case: Case, report: Report) -> Report:
         """The report as the case's person may know it: nobody can open more of it than that."""

@@ -74,7 +74,8 @@ class Conversation:
         effects = Effects(store, vault, queue, mind, ports, pages, self.offers, self._beside, self.calm, clock)
         self._delivery = Delivery(store, effects)
         self._runs = Runs(store, vault, network, mind, self._take, self._beside, clock)
-        self._watches = Watches(store, queue, network, mind, self._rules, clock, self._watch_ended)
+        admits = self._beside.admits_look
+        self._watches = Watches(store, queue, network, mind, self._rules, clock, admits, self._watch_ended)
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from bot.core.codec import from_json
 from bot.core.events import Amend, Effect, OfferSecret, StartCheck, Watch
+from bot.core.limits import names_of_account
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, own_queue
 from bot.store.rows import EffectRow
 
@@ -74,7 +75,8 @@ def check_job(due: Due, start: StartCheck, node: str) -> Job:
     queue = own_queue(keeper) if keeper is not None else CHECKS
     lock = f"effect:{due.id}"
     if keeper is not None and start.request.account:
-        account = start.request.account.rpartition("\\")[2].casefold()
+        hosts = sorted(where.host for where in start.request.endpoints.values())
+        account = names_of_account(start.request.account, start.request.domain, hosts)[0]
         lock = f"account:{hashlib.sha256(account.encode()).hexdigest()}"
     return Job("check", due.case, due.id, queue, lock, run_name(due.case, start.run))
 

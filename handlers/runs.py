@@ -44,6 +44,10 @@ class Admission(Protocol):
 
     async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool: ...
 
+    async def heed(self, case: Case, report: Report) -> None:
+        """Leave the servers alone that ask for it in a report."""
+        ...
+
     def told(self, case: Case, report: Report) -> Report:
         """The report as the case's person may know it."""
         ...
@@ -138,6 +142,7 @@ class Runs:
         finally:
             news.close()
             await asyncio.wait([telling])
+        await self._admission.heed(orders.case, report)
         told = self._admission.told(orders.case, report)
         await self._store.put_report(told, request.lang, self._clock())
         metrics.checked(report)

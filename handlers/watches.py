@@ -1,5 +1,6 @@
 """Watches: what fails and needs no secret is checked again and again, until it works or the time for it is over."""
 
+import functools
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -7,8 +8,8 @@ import structlog
 from bot.core.case import Case, case_from_json
 from bot.core.dialogue import Mind
 from bot.core.events import Watch
-from bot.core.model import Report
-from bot.engine.check import Check, Network
+from bot.core.model import Report, Request
+from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
 from bot.faults import own_fault
 from bot.queue.job import Job, Queue
@@ -19,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Watches:
-    """`told` hears of each end, and whether it works again."""
+    """`admits` says whether servers may be looked at now; `told` hears of each end, and whether it works again."""
 
     def __init__(  # noqa: PLR0917 - one of each part
         self,
@@ -29,10 +30,11 @@ class Watches:
         mind: Mind,
         rules: Rules,
         clock: Callable[[], float],
+        admits: Callable[[Case, Request, frozenset[str]], Awaitable[bool]],
         told: Callable[[Due, bool], Awaitable[None]],
     ) -> None:
         self._store, self._queue, self._network, self._mind = store, queue, network, mind
-        self._rules, self._clock, self._told = rules, clock, told
+        self._rules, self._clock, self._admits, self._told = rules, clock, admits, told
 
     async def look(self, job: Job) -> None:
         """One look, unless the watch was ended; then the next one, or the end."""
@@ -50,10 +52,15 @@ class Watches:
             await self._queue.defer([look_job(asked, self._rules, self._clock())])
 
     async def _works(self, watch: Watch, case: Case) -> bool:
-        """One look. A fault of the bot's own is no news."""
-        wisdom = self._mind.wisdom(watch.request.lang)
+        """One look. That servers are to be left alone, or a fault of the bot's own, is no news."""
+        request = watch.request
+        wisdom, admits = self._mind.wisdom(request.lang), functools.partial(self._admits, case, request)
         try:
-            report = await run(Check(case.id, watch.request, wisdom, self._network, None, case.admin))
+            if not await admits(frozenset()):
+                return False
+            report = await run(Check(case.id, request, wisdom, self._network, None, case.admin, admit=admits))
+        except NotAdmitted:
+            return False
         except Exception as error:  # noqa: BLE001 - the next look may go better
             _log.error("a look of a watch failed", case=case.id, fault=own_fault(error))
             return False

@@ -12,7 +12,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from benchmarks.balancer import Balancer
 from tests.servers.postgres import Cluster, Postgres, cluster, server
 from tests.servers.practice import furnish
 from tests.servers.real import RealServerMissing
@@ -97,16 +96,18 @@ class Fleet:
     @asynccontextmanager
     async def balanced(self) -> AsyncIterator[None]:
         """The web nodes that there are, behind one address. In the end every node is killed."""
-        ports = [node.port for node in self.those("web", "all")]
-        balancer = Balancer(ports)
-        watching = [asyncio.create_task(balancer.watch(port)) for port in ports]
+        ports = [self.url.rpartition(":")[2], *(str(node.port) for node in self.those("web", "all"))]
         async with self._stack:
-            address = "127.0.0.1", int(self.url.rpartition(":")[2])
-            async with await asyncio.start_server(balancer.serve, *address):
-                self.lead()
-                yield
-                for task in watching:
-                    task.cancel()
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "benchmarks.balancer", *ports),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            self._stack.push_async_callback(process.communicate)
+            assert process.stdout is not None
+            assert await process.stdout.readline() == b"ready\n"
+            self.lead()
+            yield
 
     def those(self, *roles: str) -> list[Node]:
         return [node for node in self.nodes if node.role in roles]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from bot.core.case import Case
-from bot.core.events import Amend, OfferSecret
+from bot.core.events import Amend, OfferSecret, Share, Whisper
 from bot.faults import own_fault
 from bot.queue.job import Job
 from bot.store.store import Store
@@ -16,6 +16,8 @@ from handlers.jobs import ELSEWHERE, Due, due, overtaken
 
 _TRIES = 4
 _FIRST_PAUSE = 0.25
+_UNSEEN = (Whisper, Share)
+"""Effects that would be shown twice if they were carried out twice."""
 _log = structlog.get_logger(__name__)
 
 
@@ -51,10 +53,12 @@ class Delivery:
         return [one for one in dues if not isinstance(one.effect, ELSEWHERE)]
 
     async def _round(self, case: Case | None, dues: Sequence[Due], settled: set[int]) -> float:
-        """Carry out what may be carried out now; the seconds until something more may be."""
+        """Carry out what may be carried out now; the seconds until something more may be.
+
+        What is done is noted at the end: whoever does it again sees that it was shown, but for a few.
+        """
         old = list(overtaken(dues))
-        await self._done(old)
-        pauses = [0.0]
+        finished, pauses = list(old), [0.0]
         for one in dues:
             if one in old:
                 continue
@@ -65,8 +69,11 @@ class Delivery:
                     continue
             await self._try(case, one)
             settled.add(one.id)
-            if not isinstance(one.effect, OfferSecret):  # it is open as long as the offer is
+            if isinstance(one.effect, _UNSEEN):
                 await self._done([one])
+            elif not isinstance(one.effect, OfferSecret):  # it is open as long as the offer is
+                finished.append(one)
+        await self._done(finished)
         return max(pauses)
 
     async def _try(self, case: Case | None, due: Due) -> None:

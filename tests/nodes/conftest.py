@@ -103,7 +103,7 @@ class Fleet:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
-            self._stack.push_async_callback(process.communicate)
+            self._stack.push_async_callback(process.communicate, b"")
             assert process.stdout is not None
             assert await process.stdout.readline() == b"ready\n"
             self.lead()

@@ -66,9 +66,10 @@ class ChatSeen:
 
     @property
     def links(self) -> Mapping[str, str]:
-        """The script adds the report's page, which opens for the person's own browser."""
-        page = {"page": f"/r/{self.case}"} if self.report else {}
-        return page | {b["action"]: b["url"] for b in self._buttons() if b["url"]}
+        """The script adds the report's page and its file for support, which open for the person's own browser."""
+        page = f"/r/{self.case}"
+        added = {"page": page, "export": f"{page}/export"} if self.report else {}
+        return added | {b["action"]: b["url"] for b in self._buttons() if b["url"]}
 
     @property
     def addresses(self) -> Sequence[str]:

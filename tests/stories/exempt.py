@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 _ALONE = "Nobody else reads along on the local chat page: it has no channels, no groups and no commands."
 _OPEN = "Whoever reaches the local chat page may check everything: it knows neither addresses nor organisations."
-_EMPTY_CARD = "A check that ends before its first step leaves a card without elements, which Lark refuses."
 _DIRECT = "No platform stands between the bot and the chat page, which reads what is stored and asks again by itself."
 _KILLED_ONCE = "Two processes are dear; that this way comes back is told by test_stopped_in_order_nothing_is_lost."
 
@@ -36,19 +35,9 @@ EXEMPT: Reasons = {
     "test_a_message_whose_answer_was_lost_is_not_shown_twice": {"chat": _DIRECT},
 }
 
-GAPS: Reasons = {
-    "test_a_reports_button_leads_to_other_servers": {
-        "chat": "The report's button “Name the servers” does nothing on the chat page: the dialogue has no answer to it.",
-    },
-    "test_the_file_for_support_has_neither_account_nor_secret": {
-        "chat": "The chat page shows no link to the file for support.",
-    },
-    "test_who_checks_too_often_is_told_until_when": {"lark": _EMPTY_CARD},
-    "test_an_account_is_not_tried_too_often_by_whoever": {"lark": _EMPTY_CARD},
-    "test_servers_are_not_probed_too_often_by_all_together": {"lark": _EMPTY_CARD},
-}
+GAPS: Reasons = {}
 """What a surface should have and does not have yet. Such a story must fail: once it passes, its line goes."""
-SOMETIMES = ("test_servers_are_not_probed_too_often_by_all_together",)
+SOMETIMES: tuple[str, ...] = ()
 """Gaps that show now and then: these stories are not run."""
 
 

@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run demo setup setup-dev test check format lock bench bench-load links preview screenshots clean
+.PHONY: run demo setup setup-dev test test-faults check format lock bench bench-load links preview screenshots clean
 
 run: setup
 	$(BIN)/python -m bot run
@@ -30,6 +30,11 @@ setup-dev: .venv/.dev
 test: setup-dev
 	bin/install-test-packages
 	$(BIN)/python -m pytest
+
+# Nodes, PostgreSQL and platforms that are killed, cut off or away: minutes.
+test-faults: setup-dev
+	bin/install-test-packages
+	$(BIN)/python -m pytest -m faults tests/faults
 
 check: setup-dev
 	$(BIN)/ruff format --check .

@@ -38,17 +38,17 @@ def _record(kind: str, data: bytes) -> bytes:
     return struct.pack("!HHHIH", 0xC00C, _TYPES[kind], 1, 60, len(data)) + data
 
 
-def zone(count: int, dead: int) -> Mapping[bytes, bytes]:
+def zone(count: int, dead: int, hosts: int = HOSTS) -> Mapping[bytes, bytes]:
     """Question in bytes -> answer section of one record."""
     answers: dict[bytes, bytes] = {}
 
     def put(name: str, kind: str, data: bytes) -> None:
         answers[_name(name) + struct.pack("!HH", _TYPES[kind], 1)] = _record(kind, data)
 
-    for host, address in [(f"m{n}.crowd.test", ADDRESS) for n in range(HOSTS)] + [("dead.test", DEAD)]:
+    for host, address in [(f"m{n}.crowd.test", ADDRESS) for n in range(hosts)] + [("dead.test", DEAD)]:
         put(host, "A", socket.inet_aton(address))
     for number, domain in enumerate(domains(count)):
-        host = "dead.test" if is_dead(number, dead) else f"m{number % HOSTS}.crowd.test"
+        host = "dead.test" if is_dead(number, dead) else f"m{number % hosts}.crowd.test"
         put(domain, "MX", struct.pack("!H", 10) + _name(f"mx.{domain}"))
         put(f"_imaps._tcp.{domain}", "SRV", struct.pack("!3H", 0, 1, 993) + _name(host))
         put(f"_submissions._tcp.{domain}", "SRV", struct.pack("!3H", 0, 1, 465) + _name(host))

@@ -186,7 +186,8 @@ async def crowd(slack: Observed, first: int, count: int, within: float, until: s
         try:
             await person.goes(number, until, seen)
         except Exception as error:  # noqa: BLE001 - a figure of its own
-            seen.problem = f"{type(error).__name__}: {error}"
+            last = [message.text for message in person.mine()][-1:]
+            seen.problem = f"{type(error).__name__}: {error}; the last words: {last}"
         finally:
             names = [name for m in person.mine() if (name := name_of(m))]
             seen.twice = len(names) - len(set(names))

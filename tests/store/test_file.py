@@ -5,13 +5,16 @@ import contextlib
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.store.rows import StaleCase, StoreError
 from bot.store.store import Store, open_store
-from tests.store.conftest import URL, a_case
+from tests.store.conftest import URL, a_case, a_report
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -62,6 +65,32 @@ async def test_whoever_is_cancelled_while_the_disk_is_waited_for_disturbs_nobody
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(end, list) for end in ends[1:])
     assert len(await store.cases_of(a_case().person, 100)) == 4
+
+
+async def test_whoever_is_cancelled_within_a_statement_leaves_nothing_of_it(store: Store) -> None:
+    """The statement is another thread's by then: it must not come after the transaction was undone."""
+    await store.put_report(a_report(), "en", 1.0)
+    reached, go = threading.Event(), threading.Event()
+
+    def wait(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("DELETE FROM reports"):
+            reached.set()
+            go.wait(10)
+
+    assert store._file is not None
+    writer, _, _ = store._file._connections()
+    sa.event.listen(writer.engine, "before_cursor_execute", wait)
+    task = asyncio.create_task(store.expire(1e9, 1))
+    while not reached.is_set():
+        await asyncio.sleep(0)
+    task.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await store.take("after", a_case(), []) is not None
+    assert await store.report(a_report().case) is not None
 
 
 async def test_the_process_goes_on_while_another_one_keeps_the_lock(store: Store) -> None:

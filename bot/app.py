@@ -136,7 +136,7 @@ async def serve(settings: Settings, role: Role = "all") -> int:
 
 @asynccontextmanager
 async def open_bot(
-    settings: Settings, role: Role = "all", clock: Callable[[], float] = time.time
+    settings: Settings, role: Role = "all", clock: Callable[[], float] | None = None
 ) -> AsyncIterator[Bot]:
     """Everything started, in an order in which each part finds what it needs; stopped the other way round.
 
@@ -180,7 +180,7 @@ async def open_bot(
             await stack.enter_async_context(platform.running())
         stack.callback(feed.close)
         stack.callback(health.stop)
-        await _repeat_upkeep(stack, house, conversation, vault)
+        await _repeat_upkeep(stack, house, conversation)
         ending = functools.partial(_end, house.queue, health)
         yield Bot(conversation, house.store, vault, f"http://{settings.web.listen}", chat, ending)
 
@@ -236,15 +236,16 @@ def _pages(house: House, conversation: Conversation, feed: Feed, *, chat: bool) 
     return routes
 
 
-async def _repeat_upkeep(stack: AsyncExitStack, house: House, conversation: Conversation, vault: Vault) -> None:
+async def _repeat_upkeep(stack: AsyncExitStack, house: House, conversation: Conversation) -> None:
     acts: list[tuple[float, Callable[[], Awaitable[object]]]] = [
-        (_WIPE_EVERY, lambda: _wipe(vault, house.clock)),
+        (_WIPE_EVERY, conversation.wipe),
         (_UPKEEP_EVERY, lambda: _expire(house.store, house.settings, house.clock)),
     ]
     if house.queue.lasting:
         from bot.node import SWEEP_EVERY, sweep  # noqa: PLC0415
 
         acts.append((SWEEP_EVERY, lambda: sweep(conversation, Nodes.beside(house.store), house.clock)))
+        acts.append((_UPKEEP_EVERY, house.queue.tidy))
     for every, act in acts:
         await stack.enter_async_context(_repeating(every, act))
 
@@ -257,8 +258,11 @@ async def _end(queue: Queue, health: Health) -> None:
 
 
 def _elsewhere(settings: Settings) -> dict[str, Surface]:
-    """The platforms that web nodes serve, for a worker that must know what may be told there."""
-    found: dict[str, Surface] = {WEB: WebPort} if chat_enabled(settings) else {}
+    """The platforms that web nodes serve, for a worker that must know what may be told there.
+
+    Whether they serve the chat page hangs on where they listen: a worker knows it in any case.
+    """
+    found: dict[str, Surface] = {WEB: WebPort}
     if settings.slack.enabled:
         from handlers.slack.chat import SlackPort  # noqa: PLC0415
 
@@ -331,10 +335,6 @@ async def _repeating(seconds: float, act: Callable[[], Awaitable[object]]) -> As
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def _wipe(vault: Vault, clock: Callable[[], float]) -> None:
-    vault.expire(clock())
 
 
 async def _expire(store: Store, settings: Settings, clock: Callable[[], float]) -> None:

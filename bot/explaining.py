@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.core.advice import Catalogue, Circumstances, advice_for_code, words_of
+from bot.core.pasted import without_secrets
 from bot.core.refusal import NOT_A_FAILURE, Context, Explanation, explain
 from bot.core.told import advice_to_json
 from bot.knowledge import Knowledge, knowledge
@@ -28,6 +29,9 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
             file=sys.stderr,
         )
         return 2
+    words, seen = without_secrets(words)
+    if seen:
+        print(wisdom.texts(lang)["words"]["explain.secret"], file=sys.stderr)
     context = context_for(protocol, known)
     told = explain(words, context, wisdom.rules)
     print(_as_json(told, protocol, lang, wisdom) if as_json else _as_text(told, protocol, lang, wisdom))

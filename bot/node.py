@@ -1,7 +1,10 @@
 """One of several nodes: it gives signs of life, follows the store's clock, and takes up what dead nodes have left."""
 
+import contextlib
+
 from bot.queue.shared import BEAT_EVERY, SILENT_FOR, SharedQueue
 from bot.store.nodes import Node, Nodes, StoreClock
+from bot.store.rows import StoreError
 from handlers.conversation import Conversation
 
 SWEEP_EVERY, SWEPT_AGE = 60.0, 120.0
@@ -21,10 +24,13 @@ class Presence:
         """A sign of life, and a look at the clock and at the others."""
         await self._clock.follow(self._nodes)
         await self._nodes.beat(Node(self._me.id, self._me.role, self._me.version, self._clock()))
+        await self._queue.beat()
         await self._queue.rescue(self._alive)
 
     async def leave(self) -> None:
-        await self._nodes.leave(self._me.id)
+        """Where the store is away, the others take this node for dead soon."""
+        with contextlib.suppress(StoreError):
+            await self._nodes.leave(self._me.id)
 
     async def _alive(self) -> frozenset[str]:
         return frozenset(node.id for node in await self._nodes.since(self._clock() - SILENT_FOR))

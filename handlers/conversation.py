@@ -38,6 +38,8 @@ from handlers.runs import Runs
 from handlers.watches import Watches
 
 _STALE_TRIES = 20
+_ORDERED_WITHIN = 30.0
+"""Seconds within which the run that a secret was taken for is stored, or has failed to be."""
 
 
 class IdTaken(ValueError):  # noqa: N818 - nothing is wrong
@@ -101,7 +103,7 @@ class Conversation:
     async def sweep(self, age: float) -> None:
         """Give what has been open for `age` seconds a job again, for the case that its own was lost."""
         left = [due(row) for row in await self._store.open_effects(before=self._clock() - age)]
-        await self._queue.defer(lost_jobs(left, self._rules, self._clock()))
+        await self._queue.restore(lost_jobs(left, self._rules, self._clock()))
 
     async def settle(self) -> None:
         """Until what was decided so far is shown."""
@@ -109,8 +111,10 @@ class Conversation:
 
     async def stop(self, grace: float) -> None:
         """Let what is under way end within `grace` seconds; the rest is taken up by others, or at the next start."""
-        await self._queue.close(grace)
-        self._vault.close()
+        try:
+            await self._queue.close(grace)
+        finally:
+            self._vault.close()
 
     async def handle(self, event_id: str, case: Case | str, event: Event, *, said: Message | None = None) -> bool:
         """Take an event of a case (a stored one by its id, or a new one) once; False where it was seen before.
@@ -126,13 +130,25 @@ class Conversation:
         if offer is None:
             secret.wipe()
             return False
-        handle = self._vault.put(secret, offer.case_id, self._clock())
+        handle, ordered = self._vault.put(secret, offer.case_id, self._clock()), False
         taken = SecretTaken(handle_on(self._rules.node, handle))
         try:
-            return await self._take(f"secret:{handle}", offer.case_id, (taken,), spend=token)
-        except OfferClosed:  # somebody was faster
-            self._vault.forget_one(handle)
-            return False
+            ordered = await self._take(f"secret:{handle}", offer.case_id, (taken,), spend=token)
+        except OfferClosed:
+            pass  # somebody was faster
+        finally:
+            if not ordered:  # where the store has failed: a run that was ordered all the same says what it lacks
+                self._vault.forget_one(handle)
+        return ordered
+
+    async def wipe(self) -> None:
+        """Wipe secrets that are too old, and those of runs that were stopped, maybe by another node."""
+        now = self._clock()
+        self._vault.expire(now)
+        for handle, case in self._vault.waiting(now - _ORDERED_WITHIN):
+            left = (due(row).effect for row in await self._store.open_effects(case))
+            if handle_on(self._rules.node, handle) not in {e.handle for e in left if isinstance(e, StartCheck)}:
+                self._vault.forget_one(handle)
 
     async def _take(
         self,

@@ -7,17 +7,19 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from bot.core.case import Case
-from bot.core.events import Amend, OfferSecret, Share, Whisper
+from bot.core.events import Amend, ForgetSecret, OfferSecret, Share, Whisper
 from bot.faults import own_fault
 from bot.queue.job import Job
+from bot.store.rows import StoreError
 from bot.store.store import Store
 from handlers.effects import Effects
 from handlers.jobs import ELSEWHERE, Due, due, overtaken
+from handlers.port import Unreachable
 
 _TRIES = 4
 _FIRST_PAUSE = 0.25
-_UNSEEN = (Whisper, Share)
-"""Effects that would be shown twice if they were carried out twice."""
+_ONCE = (Whisper, Share, ForgetSecret)
+"""Effects that would be shown twice if they were carried out twice, or end what was offered later."""
 _log = structlog.get_logger(__name__)
 
 
@@ -69,7 +71,7 @@ class Delivery:
                     continue
             await self._try(case, one)
             settled.add(one.id)
-            if isinstance(one.effect, _UNSEEN):
+            if isinstance(one.effect, _ONCE):
                 await self._done([one])
             elif not isinstance(one.effect, OfferSecret):  # it is open as long as the offer is
                 finished.append(one)
@@ -77,12 +79,20 @@ class Delivery:
         return max(pauses)
 
     async def _try(self, case: Case | None, due: Due) -> None:
-        """Act, with pauses between tries. What fails again and again is given up: the rest of the talk goes on."""
+        """Act, with pauses between tries. What fails again and again is given up: the rest of the talk goes on.
+
+        Ports wait out what may pass; where the store is away the whole job is tried again. Raises StoreError.
+        """
         if case is None:
             return None  # erased meanwhile
         for turn in range(_TRIES):
             try:
                 return await self._effects.carry_out(case, due)
+            except StoreError:
+                raise
+            except Unreachable as error:
+                _log.info("a person cannot be reached any more", case=due.case, why=str(error))
+                return None
             except Exception as error:  # noqa: BLE001 - one message must not end the conversation
                 _log.error("a message could not be delivered", case=due.case, turn=turn, fault=own_fault(error))
             await asyncio.sleep(_FIRST_PAUSE * 2**turn)

@@ -1,5 +1,6 @@
 """One effect carried out: a message shown or changed, a run stopped, an offer made."""
 
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -83,9 +84,10 @@ class Effects:
             case StopCheck(run=run):
                 await self._stop_check(case.id, run)
             case ForgetSecret():
-                self._vault.forget(case.id)  # offers were withdrawn when this was stored
+                self._vault.forget(case.id)
+                await self._store.kill_offers(case.id, self.now())  # one may have been made while this was decided
             case StopWatch():
-                await self._stop_watch(case.id)
+                await self._stop_watch(case.id, due)
             case _ if (port := self._ports.get(case.surface)) is not None:
                 await self._calm.wait()
                 await self._show(port, case, due)
@@ -175,12 +177,13 @@ class Effects:
         await self._end(case, lambda effect: isinstance(effect, StartCheck) and effect.run == run)
         await self._queue.stop(run_name(case, run))
 
-    async def _stop_watch(self, case: str) -> None:
-        for name in await self._end(case, lambda effect: isinstance(effect, Watch)):
+    async def _stop_watch(self, case: str, stop: Due) -> None:
+        """End the watches that were asked for before."""
+        for name in await self._end(case, lambda effect: isinstance(effect, Watch), before=stop.id):
             await self._queue.stop(f"watch:{name}")
 
-    async def _end(self, case: str, which: Callable[[object], bool]) -> list[int]:
+    async def _end(self, case: str, which: Callable[[object], bool], before: float = math.inf) -> list[int]:
         rows = await self._store.open_effects(case)
-        ids = [row.id for row in rows if which(from_json(row.effect))]
+        ids = [row.id for row in rows if row.id < before and which(from_json(row.effect))]
         await self._store.effects_done(ids, self.now())
         return ids

@@ -16,6 +16,10 @@ class Introduction:
     address: str | None = None
 
 
+class Unreachable(Exception):  # noqa: N818 - nothing is wrong here
+    """Nothing can be shown to a person any more, and nothing will pass: the bot was removed from where they are."""
+
+
 class Surface(Protocol):
     """What must be known of a platform to decide, also where other nodes serve it."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,12 +17,12 @@ from bot.core.case import Case, case_from_json
 from bot.core.cloud import DeviceCode, SignIn
 from bot.core.dialogue import Mind
 from bot.core.events import CodeGiven, Event, Finished, Interrupted, StartCheck, StepDone
-from bot.core.model import Report, StepResult
+from bot.core.model import Lang, Report, StepResult
 from bot.core.secret import Secret
 from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
 from bot.faults import own_fault
-from bot.queue.job import Job
+from bot.queue.job import CHECKS, Job
 from bot.store.rows import StoreError
 from bot.store.store import Store
 from bot.store.vault import Vault
@@ -31,6 +32,8 @@ _TELL_EVERY = 0.2
 """Seconds between two tellings of steps: no platform shows more states than that."""
 _AT_ONCE = 24
 """Runs of this process that are connected to servers at the same time: more would make everybody wait."""
+_OUTAGE, _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 0.25, 2.0
+"""Seconds for which the store may be away at the end of a run without its outcome being lost."""
 _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
@@ -55,12 +58,16 @@ class Admission(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """One run: the effect that orders it, whose case it is, and the secret where there is one."""
+    """One run: the effect that orders it, whose case it is, and the secret where there is one.
+
+    `lost` is whether the node is dead that alone could do it: it held the secret, or the person signed in there.
+    """
 
     due: Due
     start: StartCheck
     case: Case
     secret: Secret | None
+    lost: bool = False
 
 
 class Runs:
@@ -92,7 +99,8 @@ class Runs:
             case = await self._store.case(job.case)
             if case is not None:
                 with metrics.under_way():
-                    await self._go_through(Orders(ordered, start, case_from_json(case.state), secret))
+                    lost = secret is None if start.handle else start.sign_in and job.queue == CHECKS
+                    await self._go_through(Orders(ordered, start, case_from_json(case.state), secret, lost))
         finally:
             if secret is not None:
                 secret.wipe()
@@ -107,7 +115,7 @@ class Runs:
         name = run_name(orders.case.id, orders.start.run)
         end: Event = Interrupted(orders.start.run)
         try:
-            if orders.secret is not None or orders.start.handle is None:  # otherwise the secret was lost on the way
+            if not orders.lost:
                 secret = orders.secret is not None
                 if not await self._admission.admits(orders.case, orders.start, orders.due, secret=secret):
                     return
@@ -119,7 +127,7 @@ class Runs:
         except Exception as error:  # noqa: BLE001 - the bot's own fault: the person is told so, and that it is not the server's
             _log.error("a check failed", case=orders.case.id, fault=own_fault(error))
             end = Interrupted(orders.start.run, own_fault=True)
-        await self._tell(f"{name}:end", orders.case.id, (end,))
+        await _insist(lambda: self._tell(f"{name}:end", orders.case.id, (end,)))
 
     async def _checked(self, orders: Orders, name: str) -> Report:
         news, turn = _News(), AsyncExitStack()
@@ -142,11 +150,16 @@ class Runs:
         finally:
             news.close()
             await asyncio.wait([telling])
-        await self._admission.heed(orders.case, report)
         told = self._admission.told(orders.case, report)
-        await self._store.put_report(told, request.lang, self._clock())
+        await _insist(lambda: self._admission.heed(orders.case, report))
+        await _insist(lambda: self._keep(orders.due, told, request.lang))
         metrics.checked(report)
         return report
+
+    async def _keep(self, ordered: Due, report: Report, lang: Lang) -> None:
+        """Store what came out, unless somebody took this node for dead and has told an end: that one stays."""
+        if await self._store.open_effect(ordered.id) is not None:
+            await self._store.put_report(report, lang, self._clock())
 
     async def _admits(self, orders: Orders, hosts: frozenset[str], turn: AsyncExitStack) -> bool:
         """Everybody's discovery comes before anybody's log-in: the first findings are there at once.
@@ -172,7 +185,24 @@ class Runs:
             if not (told := await news.gather()):
                 return
             events = tuple(_event(orders.start.run, one) for one in told)
-            await self._tell(f"{name}:{turn}:{number}", orders.case.id, events)
+            tell = functools.partial(self._tell, f"{name}:{turn}:{number}", orders.case.id, events)
+            with contextlib.suppress(StoreError):  # the end is told all the same
+                await _insist(tell)
+
+
+async def _insist(act: Callable[[], Awaitable[object]]) -> None:
+    """Do it although the store may be away for a while: a log-in is not repeated. Raises StoreError in the end."""
+    until, pause = asyncio.get_running_loop().time() + _OUTAGE, _FIRST_PAUSE
+    while True:
+        try:
+            await act()
+        except StoreError:
+            if asyncio.get_running_loop().time() + pause > until:
+                raise
+        else:
+            return
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 class _News:

@@ -1,4 +1,4 @@
-"""The only code that unwraps a Secret: SASL exchanges and the plain log-in commands.
+"""Unwraps a Secret for mail servers: SASL exchanges and the plain log-in commands.
 
 Every one of them demands a `VerifiedStream`, which a strict TLS handshake alone can make, so that no secret leaves over
 a connection whose peer was not verified.

@@ -13,6 +13,11 @@ MOST_AT_ONCE = 3
 """Pieces of advice that are shown before "more"."""
 _STARTTLS_NAMES = {"imap": "imap", "smtp": "smtp", "pop": "pop3"}
 _LINKS_EACH = 3
+_BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+_OF_PASSWORDS = frozenset(
+    {"login.wrong_credentials", "login.basic_auth_disabled", "login.app_password_required", "login.protocol_disabled"}
+)
+"""Causes for which providers' cautions speak of passwords: where a token was refused they would mislead."""
 
 
 class Circumstances(NamedTuple):
@@ -41,7 +46,8 @@ def advise(steps: "Iterable[StepResult]", circumstances: Circumstances, catalogu
     ranked = sorted(found, key=lambda pair: order[pair[1].severity])
     pieces: dict[tuple[str, str], Advice] = {}
     for step, finding in ranked:
-        for name, advice in _advice_for(step, finding.code, circumstances, catalogue):
+        by_token = finding.evidence.get("mechanism") in _BY_TOKEN
+        for name, advice in _advice_for(step, finding.code, circumstances, catalogue, by_token=by_token):
             pieces.setdefault((name, advice.title), advice)
     advised = list(pieces.values())
     # The last resort belongs at the end, whatever it was found for; the cause's own advice stays first.
@@ -55,11 +61,11 @@ def advice_for_code(code: str, service: str, circumstances: Circumstances, catal
 
 
 def _advice_for(
-    step: str, code: str, circumstances: Circumstances, catalogue: Catalogue
+    step: str, code: str, circumstances: Circumstances, catalogue: Catalogue, *, by_token: bool = False
 ) -> Iterable[tuple[str, Advice]]:
     service = step.partition(".")[0]
     values = _values(service, circumstances, catalogue)
-    caution = _caution(code, service, circumstances)
+    caution = [] if by_token and code in _OF_PASSWORDS else _caution(code, service, circumstances)
     for entry in catalogue.advice["codes"].get(code, ()):
         if _fits(entry.get("when", {}), service, circumstances):
             piece, words = catalogue.advice["pieces"][entry["piece"]], catalogue.texts["pieces"][entry["piece"]]
@@ -159,5 +165,14 @@ def words_of(code: str, service: str, circumstances: Circumstances, catalogue: C
     entry = catalogue.texts["findings"].get(code, {"title": code, "why": code})  # a stored report may be older than we
     values = _values(service, circumstances, catalogue)
     neutral = catalogue.texts.get("neutral", {})
-    filled = [fill(entry[part], {**neutral, **values}) or entry[part] for part in ("title", "why")]
+    unknown = {name: word for name, word in neutral.items() if name not in values}
+    filled = [fill(_closed(entry[part], unknown), {**neutral, **values}) or entry[part] for part in ("title", "why")]
     return filled[0], filled[1]
+
+
+def _closed(text: str, unknown: Mapping[str, str]) -> str:
+    """The text without the spaces that set off Latin letters, where a word in Japanese or Chinese is to stand."""
+    for name, word in unknown.items():
+        if not word.isascii():
+            text = text.replace(f" {{{name}}}", f"{{{name}}}").replace(f"{{{name}}} ", f"{{{name}}}")
+    return text

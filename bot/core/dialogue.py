@@ -4,7 +4,7 @@ It asks only for what is missing, starts what needs no secret at once, and never
 conversation.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from bot.core import asides, cloud_talk, errands, exchange_talk, speech
@@ -38,18 +38,17 @@ from bot.core.events import (
     Typed,
     WatchEnded,
 )
-from bot.core.exchange import read_ews
-from bot.core.intake import InputError, read_domain, read_endpoint, read_mailbox
+from bot.core.forms import ask_servers, form_again, read_form, without_secrets_in
 from bot.core.mailprogram import ProgramSettings, read_program
-from bot.core.message import Message
-from bot.core.model import SERVICES, Endpoint, Report, Request, Service, StepResult, scenario_of
+from bot.core.model import Report, Request, StepResult, scenario_of
+from bot.core.pasted import without_secrets
 from bot.core.privilege import neutral
 from bot.core.report import endpoints_of
-from bot.core.understanding import Understanding, understand, without_secrets
+from bot.core.understanding import Understanding, understand
 from bot.core.wisdom import Wisdom
 
 EVERYTHING = Abilities()
-__all__ = ["Abilities", "Mind", "advance", "read_form"]
+__all__ = ["Abilities", "Mind", "advance"]
 
 
 def advance(case: Case, event: Event, mind: Mind, abilities: Abilities = EVERYTHING) -> Outcome:
@@ -99,15 +98,16 @@ def _react(case: Case, event: Event, mind: Mind, abilities: Abilities) -> Outcom
 def _unmet(case: Case, event: Typed | Pasted | Submitted) -> Outcome:
     """First it must be known who speaks. What is kept meanwhile is free of secrets."""
     if isinstance(event, Submitted):
-        return case, (Meet(event),)
+        values, seen = without_secrets_in(event.values)
+        return case, (Meet(replace(event, values=values), seen),)
     clean, seen = without_secrets(event.text)
     return case, (Meet(replace(event, text=clean), seen),)
 
 
 def _met(case: Case, event: Met, mind: Mind, abilities: Abilities) -> Outcome:
-    if case.met:
-        return case, ()
+    """Go on with what was said first; also with what was said while the platform had not told yet who speaks."""
     known = replace(case, met=True, lang=event.lang or case.lang, address=event.address, admin=event.admin)
+    known = case if case.met else known
     after, effects = _react(known, event.first, mind, abilities)
     if event.secret_seen:
         effects = (Post("pasted", speech.pasted_secret(known, mind.wisdom(after.lang))), *effects)
@@ -279,9 +279,7 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     if event.report.cause is None and any(
         f.code == "dns.servers_not_found" for s in event.report.steps for f in s.findings
     ):
-        exchange = exchange_talk.is_exchange(done)
-        ask = exchange_talk.ask_address(done, wisdom) if exchange else speech.ask_servers(done, wisdom, {})
-        effects.append(Post(f"servers:{case.run}", ask))
+        effects.append(Post(f"servers:{case.run}", ask_servers(done, wisdom)))
         return done, tuple(effects)
     asks = _may_log_in(event) or cloud_talk.lacks_admin(done, event.report)
     if not case.with_secret and asks and not case.offered:
@@ -322,6 +320,8 @@ def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outco
         case ["program"] if case.program:
             theirs = {**case.endpoints, **case.program}
             return _start(replace(case, endpoints=theirs, offered=False), None, mind, abilities)
+        case ["servers"] if not cloud_talk.is_m365(case):
+            return case, (Post("ask", ask_servers(case, wisdom)),)
         case ["choose", "scenario", name]:
             return _go_on(case, replace(case, scenario=scenario_of(name)), mind, abilities)
         case _:
@@ -351,45 +351,10 @@ def _submitted(case: Case, form: str, values: Mapping[str, str], mind: Mind, abi
     """A form's fields; what cannot be read comes back beside its field, with everything that was typed."""
     if form == "share":
         return errands.share(case, values, abilities)
-    known, errors = read_form(case, values)
+    wisdom, (typed, seen) = mind.wisdom(case.lang), without_secrets_in(values)
+    warning = (Post("pasted", speech.pasted_secret(case, wisdom)),) if seen else ()
+    known, errors = read_form(case, typed)
     if errors:
-        return case, (Post("form", _form_again(form, case, mind, values, errors)),)
-    return _go_on(case, known, mind, abilities)
-
-
-def _form_again(form: str, case: Case, mind: Mind, values: Mapping[str, str], errors: Sequence[InputError]) -> Message:
-    wisdom = mind.wisdom(case.lang)
-    if form != exchange_talk.FORM:
-        return speech.form_again(form, case, wisdom, values, errors)
-    wrong = speech.wrong_fields(speech.reader(case, wisdom), errors)
-    return exchange_talk.form_again(case, wisdom, values, wrong)
-
-
-def read_form(case: Case, values: Mapping[str, str]) -> tuple[Case, Sequence[InputError]]:
-    """The case with a form's values, and what could not be read. An empty field changes nothing."""
-    errors: list[InputError] = []
-    domain, account, scenario, mailbox = case.domain, case.account, case.scenario, case.mailbox
-    endpoints: dict[Service, Endpoint] = dict(case.endpoints)
-    for name, typed in values.items():
-        if not typed.strip():
-            continue
-        try:
-            if name == "domain":
-                domain = read_domain(typed)
-            elif name == "account":
-                account = cloud_talk.read_admin(typed, replace(case, scenario=scenario))
-            elif name in SERVICES:
-                endpoints[name] = read_endpoint(typed, name)
-            elif name == "ews":
-                endpoints["ews"] = read_ews(typed)
-            elif name == "mailbox":
-                mailbox = read_mailbox(typed)
-            elif name == "scenario":
-                scenario = scenario_of(typed) or scenario
-        except InputError as error:
-            errors.append(error)
-    if domain is None and account is not None and "@" in account and not errors:
-        domain = account.rpartition("@")[2]
-    known = replace(case, domain=domain, account=account, scenario=scenario, endpoints=endpoints, mailbox=mailbox)
-    fault = exchange_talk.fault_in_form(known, values) if not errors else None
-    return known, [fault] if fault else errors
+        return case, (*warning, Post("form", form_again(form, case, wisdom, typed, errors)))
+    after, effects = _go_on(case, known, mind, abilities)
+    return after, (*warning, *effects)

@@ -8,7 +8,7 @@ from bot.core.abilities import Abilities, Mind, Outcome
 from bot.core.case import Case
 from bot.core.events import Amend, Limited, Post, Share, Shared, StopWatch, Support, Watch, WatchEnded
 from bot.core.model import Request
-from bot.core.understanding import without_secrets
+from bot.core.pasted import without_secrets
 from bot.core.wisdom import Wisdom
 
 

@@ -18,6 +18,7 @@ from bot.core.message import (
     Reader,
     Text,
     Untrusted,
+    attempts_of,
     decisive_step,
     report_message,
     time_of,
@@ -80,8 +81,8 @@ def support_text(report: Report, told: Reader, account: str | None) -> str:
         (web["report.provider"], _provider(told)),
         (web["report.scenario"], web[f"report.scenario.{report.scenario}"]),
         *(_failing(failing, told, fails=fails) if failing is not None else ()),
-        (web["report.started"], told.word("support.tried", time=time_of(report), vantage=report.vantage or "-")),
-        (web["report.attempts"], _attempts(report, told)),
+        (web["report.started"], _when(report, told)),
+        (web["report.attempts"], attempts_of(report, told) or web["report.no_attempts"]),
         *(_heard(failing, told, account) if failing is not None else ()),
     ]
     in_lines = [(name, " ".join(value.split())) for name, value in rows]
@@ -107,9 +108,9 @@ def _failing(step: StepResult, told: Reader, *, fails: bool) -> Iterator[tuple[s
     yield web["report.server"], step.target or ""
 
 
-def _attempts(report: Report, told: Reader) -> str:
-    tried = [f"{service.upper()} {count}" for service, count in report.attempts.items()]
-    return told.word("comma").join(tried) or told.catalogue.texts["web"]["report.no_attempts"]
+def _when(report: Report, told: Reader) -> str:
+    time, vantage = time_of(report), report.vantage
+    return told.word("support.tried", time=time, vantage=vantage) if vantage else time
 
 
 def _heard(step: StepResult, told: Reader, account: str | None) -> Iterator[tuple[str, str]]:

@@ -153,6 +153,10 @@ class Reader:
     def label(self, step: str) -> str:
         return self.word(f"stage.{step.partition('.')[2]}")
 
+    def source(self, name: str) -> str:
+        """How servers are found, in words (`provider.zoho`, `srv`); an address that was asked is told as it is."""
+        return str(self.catalogue.texts["web"].get(f"report.source.{name.partition('.')[0]}", name))
+
     def service(self, step: str) -> str:
         return self.word(f"service.{step.partition('.')[0]}")
 
@@ -244,7 +248,10 @@ def _evidence(step: StepResult, finding: Finding, reader: Reader) -> list[Block]
     """The server's own words, and the few facts by which somebody else can verify the finding."""
     evidence = finding.evidence
     rows = [(reader.word("evidence.target"), step.target or "")] if step.target else []
-    rows += [(reader.word(f"evidence.{key}"), _shown(evidence[key])) for key in _EVIDENCE_ROWS if key in evidence]
+    shown = {key: evidence[key] for key in _EVIDENCE_ROWS if key in evidence}
+    if "tried" in shown:
+        shown["tried"] = [reader.source(str(one)) for one in shown["tried"]]
+    rows += [(reader.word(f"evidence.{key}"), _shown(value)) for key, value in shown.items()]
     blocks: list[Block] = [Fields(tuple(rows))] if rows else []
     if text := evidence.get("verify_text"):
         blocks.append(Untrusted(reader.word("openssl_words"), str(text)))
@@ -323,12 +330,20 @@ def _notes(report: Report, reader: Reader) -> list[str]:
     if box is not None:
         lines.append(_mailbox_line(box, reader))
     if report.attempts:
-        tried = ", ".join(f"{service.upper()} {count}" for service, count in report.attempts.items())
-        lines.append(reader.word("attempts", attempts=tried))
+        lines.append(reader.word("attempts", attempts=attempts_of(report, reader)))
     if (typed := _account_to_type(report, reader)) is not None:
         lines.append(reader.word("type_account", account=typed))
-    lines.append(reader.word("case_line", case=report.case, vantage=report.vantage or "-"))
+    if report.vantage:
+        lines.append(reader.word("case_line", case=report.case, vantage=report.vantage))
+    else:
+        lines.append(reader.word("picture.case", case=report.case))
     return lines
+
+
+def attempts_of(report: Report, reader: Reader) -> str:
+    """How many log-ins were tried, by service; empty where none was."""
+    names = {"pop": "POP3", "m365": "Microsoft 365"}
+    return reader.word("comma").join(f"{names.get(one, one.upper())} {count}" for one, count in report.attempts.items())
 
 
 def _account_to_type(report: Report, reader: Reader) -> str | None:

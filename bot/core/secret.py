@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Secret:
     """A password or code on its way to one log-in.
 
-    `unwrap` is called in `bot.checks.sasl` alone; a test lists every call. Printing, comparing, hashing, copying,
-    pickling and encoding a secret show nothing or fail.
+    `unwrap` is called in `bot.checks` (sasl, httpauth, m365.signin) alone; a test lists every call. Printing,
+    comparing, hashing, copying, pickling and encoding a secret show nothing or fail.
     """
 
     __slots__ = ("_value",)

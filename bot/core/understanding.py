@@ -9,18 +9,10 @@ from typing import Literal
 from bot.core.exchange import read_ews
 from bot.core.intake import InputError, read_account, read_domain, read_endpoint, unlink
 from bot.core.model import Endpoint, Lang, Scenario, Service
+from bot.core.pasted import without_secrets
 
 Wish = Literal["help", "cancel", "recheck", "history", "yes", "no"]
 
-_LABEL = re.compile(
-    r"(?i)(?<![\w-])(?:(?:my|the)\s+)?(?:pass(?:word|wd|code|phrase)?|pwd|pw|app[ -]?password|secret"
-    r"|パスワード|ﾊﾟｽﾜｰﾄﾞ|暗証番号|認証コード|密码|密碼|口令|授权码|授權碼)\s*(?:is\s*)?[:：=＝]\s*(\S.*)"
-)
-_COMMANDS = re.compile(
-    r"(?im)(?<=\bLOGIN )\s*(?:\"[^\"]*\"|[^\s@]+@\S+)\s+\S.*$|(?<=\bAUTHENTICATE )\s*[A-Z0-9-]+\s+\S+$"
-    r"|(?<=\bAUTH )\s*(?:PLAIN|LOGIN)\s+\S+$|(?<=^PASS )\s*\S.*$|--?(?:password|pass|secret)\d?[ =]\s*\S+"
-)
-"""Log-in commands of protocols and tools, as they stand in the logs that people paste, with what follows them."""
 _WISHES: Mapping[Wish, frozenset[str]] = {
     "help": frozenset({"help", "?", "？", "ヘルプ", "使い方", "帮助", "幫助", "用法", "怎么用"}),
     "cancel": frozenset({"cancel", "stop", "quit", "キャンセル", "中止", "やめる", "終了", "取消", "停止", "结束"}),
@@ -106,12 +98,6 @@ def understand(text: str, *, offered: bool = False, domain: str | None = None) -
     return Understanding(found, account, endpoints, _scenario(clean), error, None, seen, language_of(clean), clean)
 
 
-def without_secrets(text: str) -> tuple[str, bool]:
-    """The text without what follows a password's label and a colon, or a log-in command; and whether there was any."""
-    clean = _COMMANDS.sub("", _LABEL.sub("", text))
-    return clean.strip(), clean != text
-
-
 def _is_single_word(text: str) -> bool:
     return bool(text) and not re.search(r"\s", text)
 
@@ -160,13 +146,13 @@ def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
 
 
 def language_of(text: str) -> Lang | None:
-    """The language of a text, None where it does not tell (a bare domain, say)."""
+    """The language of a text, None where it does not tell (a bare domain or a code, say)."""
     if re.search(r"[\u3040-\u30ff]", text):
         return "ja"
     if re.search(rf"[{_SIMPLIFIED}]", text):
         return "zh"
     if re.search(r"[\u4e00-\u9fff]", text):
         return None  # 確認 is written alike in both
-    plain = " ".join(word for word in text.split() if "@" not in word and "." not in word)
-    words = re.findall(r"[A-Za-z]{2,}", plain)
+    bare = (word.strip(".,;:!?()\"'“”‘’") for word in text.split())
+    words = [word for word in bare if re.fullmatch(r"[A-Za-z]?[a-z]+(?:['’-][a-z]+)*", word) and len(word) > 1]
     return "en" if len(words) > 2 else None  # noqa: PLR2004 - a word or two may be a name

@@ -27,7 +27,7 @@ from bot.core.model import (
 )
 from bot.core.providers import Match
 from bot.core.report import status_of
-from bot.core.web import FOLLOWED, HELD_BACK, EwsReply
+from bot.core.web import FOLLOWED, HELD_BACK, EwsReply, HttpFacts
 from bot.engine.check import Check
 from bot.engine.notes import notes_of
 
@@ -149,7 +149,7 @@ class Chain:
             return self.results[-1]
         # Words mean what they mean at this provider; whose it is may be known later than the first steps are through.
         findings = self._judge(step, facts, await provider() if _is_refusal(facts) else None)
-        culprit = _BELONGS.get(findings[0].code) if findings else None
+        culprit = _BELONGS.get(findings[0].code) if findings and not _is_elsewhere(facts) else None
         if culprit is not None and culprit != step.stage:
             return self._blame(culprit, step, findings)
         result = StepResult(
@@ -260,6 +260,11 @@ class Chain:
         new = replace(old, status=status_of(findings), findings=tuple(findings))
         self.results[self.results.index(old)] = new
         self.check.on_step(new)
+
+
+def _is_elsewhere(facts: Any) -> bool:
+    """Whether the fault is another server's, to which a redirect led: the steps to this one were good."""
+    return isinstance(facts, HttpFacts) and facts.broken is not None
 
 
 def _is_refusal(facts: Any) -> bool:

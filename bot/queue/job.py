@@ -49,6 +49,14 @@ class Queue(Protocol):
         """Put jobs in; one whose name waits already is left out, where no transaction's `connection` is given."""
         ...
 
+    async def restore(self, jobs: Iterable[Job]) -> None:
+        """Put in those of which none is there: none waits, nor is being carried out."""
+        ...
+
+    async def tidy(self) -> None:
+        """Forget what is long over."""
+        ...
+
     async def stop(self, name: str) -> None:
         """Cancel a job, whether it waits or is being carried out."""
         ...

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
+from weakref import WeakValueDictionary
 
 import structlog
 
 from bot.faults import own_fault
 from bot.logs import of_case
 from bot.queue.job import CHECKS, WATCHES, Job, Work
+from bot.store.rows import StoreError
 
 AT_ONCE: Mapping[str, int] = {CHECKS: 100, WATCHES: 2}
 """Jobs of a queue that run side by side: what nobody waits for stays behind."""
@@ -30,8 +33,7 @@ class LocalQueue:
         self._waiting: dict[Job, float] = {}
         """Jobs that are due, and since when."""
         self._tasks: dict[asyncio.Task[None], Job] = {}
-        self._last: dict[str, asyncio.Task[None]] = {}
-        """The last task of each lock."""
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._open = True
 
     async def start(self, work: Work) -> None:
@@ -43,6 +45,13 @@ class LocalQueue:
                 self._later(job, pause)
             elif self._open:
                 self._begin(job)
+
+    async def restore(self, jobs: Iterable[Job]) -> None:
+        there = {(job.task, job.case, job.effect) for job in self._tasks.values()}
+        await self.defer(job for job in jobs if (job.task, job.case, job.effect) not in there)
+
+    async def tidy(self) -> None:
+        """Nothing is left of what is over."""
 
     async def stop(self, name: str) -> None:
         if (timer := self._timers.pop(name, None)) is not None:
@@ -95,36 +104,33 @@ class LocalQueue:
         if job in self._waiting:
             return  # it will see what has come since
         self._waiting[job] = self._clock()
-        before = self._last.get(job.lock) if job.lock is not None else None
-        task = asyncio.create_task(self._run(job, before))
+        task = asyncio.create_task(self._run(job))
         self._tasks[task] = job
-        if job.lock is not None:
-            self._last[job.lock] = task
         task.add_done_callback(lambda _: self._ended(task, job))
 
     def _ended(self, task: asyncio.Task[None], job: Job) -> None:
         del self._tasks[task]
         self._waiting.pop(job, None)
-        if job.lock is not None and self._last.get(job.lock) is task:
-            del self._last[job.lock]
 
-    async def _run(self, job: Job, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        slots = self._slots.get(job.queue)
-        if slots is None:
-            return await self._try(job)
-        async with slots:
-            return await self._try(job)
+    async def _run(self, job: Job) -> None:
+        """Locks and slots are given in the order in which they were asked for."""
+        mine = self._locks.setdefault(job.lock, asyncio.Lock()) if job.lock is not None else nullcontext()
+        async with mine, self._slots.get(job.queue, nullcontext()):
+            await self._try(job)
 
     async def _try(self, job: Job) -> None:
-        """What fails again and again is left to the next start."""
+        """What fails again and again is left to the next start; where the store is away it is waited for."""
         self._waiting.pop(job, None)
-        for turn in range(_TRIES):
+        pause, left = _FIRST_PAUSE, _TRIES
+        while left:
             try:
                 with of_case(job.case):
                     return await self._work[job.task](job)
+            except StoreError as error:
+                _log.warning("a job waits for the store", task=job.task, case=job.case, why=str(error))
             except Exception as error:  # noqa: BLE001 - the next try may go better
-                _log.error("a job failed", task=job.task, case=job.case, turn=turn, fault=own_fault(error))
-            await asyncio.sleep(min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**turn))
+                left -= 1
+                _log.error("a job failed", task=job.task, case=job.case, left=left, fault=own_fault(error))
+            await asyncio.sleep(pause)
+            pause = min(_LONGEST_PAUSE, pause * 2)
         return None

@@ -11,13 +11,16 @@ import procrastinate
 import psycopg
 import structlog
 from procrastinate import BaseRetryStrategy, JobContext, RetryDecision
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.job_context import AbortReason
 from procrastinate.jobs import Job as Stored
+from procrastinate.jobs import Status
+from procrastinate.worker import Worker
 
 from bot.faults import own_fault
 from bot.logs import of_case
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, Task, Work, own_queue
+from bot.store.place import PATIENCE
 from bot.store.rows import StoreError
 
 BEAT_EVERY, SILENT_FOR = 5.0, 20.0
@@ -28,6 +31,10 @@ _POLL = 2.0
 """Seconds until a job that is due at a time of its own is found; all others are notified of."""
 _RETRIES, _LONGEST_PAUSE = 20, 60
 _RESTART_AFTER = 1.0
+_REMAINS_HOURS = 24
+"""For so long a job that has failed for good serves whoever looks for the cause."""
+_HAND_BACK = 2.0
+"""Seconds of the time to end that are kept for giving back what is under way."""
 _TASKS: tuple[Task, ...] = ("deliver", "check", "watch", "expire")
 _OWN = own_queue("")
 _log = structlog.get_logger(__name__)
@@ -43,13 +50,17 @@ class SharedQueue:
         chat = {CHAT: _AT_ONCE[CHAT], own_queue(node): _OWN_AT_ONCE}
         probes = {CHECKS: _AT_ONCE[CHECKS], WATCHES: _AT_ONCE[WATCHES]}
         self._queues = (chat if role != "worker" else {}) | (probes if role != "web" else {})
-        self._connector = procrastinate.PsycopgConnector(conninfo=url, min_size=2, max_size=10, timeout=10.0)
+        self._connector = procrastinate.PsycopgConnector(
+            conninfo=url, kwargs=dict(PATIENCE), min_size=2, max_size=10, timeout=10.0
+        )
         self._app = procrastinate.App(connector=self._connector)
         for name in _TASKS:
             self._app.task(name=name, pass_context=True, retry=_Again())(self._carry_out)
         self._work: Work = {}
-        self._workers: dict[str, asyncio.Task[None]] = {}
-        self._working: set[str] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._workers: dict[str, Worker] = {}
+        """Those that take jobs, and those that end and wait for theirs."""
+        self._end_by: float | None = None
         self._shown = asyncio.Condition()
         self._showing = 0
 
@@ -68,7 +79,14 @@ class SharedQueue:
     async def start(self, work: Work) -> None:
         self._work = work
         for queue, at_once in self._queues.items():
-            self._workers[queue] = asyncio.create_task(self._work_at(queue, at_once))
+            self._tasks[queue] = asyncio.create_task(self._work_at(queue, at_once))
+
+    async def beat(self) -> None:
+        """A sign of life of each worker, those that wait for their last jobs among them: nobody takes these away."""
+        with _faults():
+            for worker in list(self._workers.values()):
+                if worker.worker_id is not None:
+                    await self._app.job_manager.update_heartbeat(worker.worker_id)
 
     async def defer(self, jobs: Iterable[Job], connection: Any = None) -> None:
         stored = [_stored(job) for job in jobs]
@@ -79,6 +97,23 @@ class SharedQueue:
             for one in stored:
                 with contextlib.suppress(AlreadyEnqueued):
                     await self._app.job_manager.defer_job_async(one)
+
+    async def restore(self, jobs: Iterable[Job]) -> None:
+        query = (
+            "SELECT task_name, args->>'case', args->'effect' FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+        )
+        async with self._alone("migcheck.restore") as mine:
+            if not mine:
+                return
+            async with self._connector.pool.connection() as connection:
+                there = set(await (await connection.execute(query)).fetchall())
+            await self.defer(job for job in jobs if (job.task, job.case, job.effect) not in there)
+
+    async def tidy(self) -> None:
+        with _faults():
+            await self._app.job_manager.delete_old_jobs(
+                _REMAINS_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+            )
 
     async def stop(self, name: str) -> None:
         manager = self._app.job_manager
@@ -92,10 +127,13 @@ class SharedQueue:
             await self._shown.wait_for(lambda: not self._showing)
 
     async def pause(self) -> None:
-        """Take no more of what other nodes can do as well."""
+        """Take no more of what other nodes can do as well. The time to end runs from now."""
+        self._end_by = asyncio.get_running_loop().time() + self._grace
         await self._end(queue for queue in self._queues if queue in (CHECKS, WATCHES))
 
-    async def close(self, grace: float) -> None:  # noqa: ARG002 - procrastinate's workers were told when they began
+    async def close(self, grace: float) -> None:
+        if self._end_by is None:
+            self._end_by = asyncio.get_running_loop().time() + grace
         await self._end(self._queues)
         await self._app.close_async()
 
@@ -104,7 +142,7 @@ class SharedQueue:
         with _faults():
             async with self._connector.pool.connection(timeout=1.0) as connection:
                 await connection.execute("SELECT 1")
-        if missing := self._workers.keys() - self._working:
+        if missing := self._tasks.keys() - self._workers.keys():
             raise StoreError(f"no worker for {', '.join(sorted(missing))}")
 
     async def depth(self) -> Mapping[str, tuple[int, float]]:
@@ -135,7 +173,10 @@ class SharedQueue:
         stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_FOR))
         for job in stalled:
             decision = _handed_on(job)
-            await manager.retry_job(job, queue=decision.queue, lock=decision.lock)
+            try:
+                await manager.retry_job(job, queue=decision.queue, lock=decision.lock)
+            except UniqueViolation:  # another one of its name waits for it to end
+                await manager.finish_job(job, Status.FAILED, delete_job=True)
         return len(stalled)
 
     async def _empty_own_queues(self, alive: frozenset[str]) -> int:
@@ -162,50 +203,69 @@ class SharedQueue:
                 yield (await got.fetchone()) == (True,)
 
     async def _work_at(self, queue: str, at_once: int) -> None:
-        """A worker ends where the database is away; then a new one is tried."""
-        while True:
-            self._working.add(queue)
+        """A worker ends where the database is away; then a new one is tried, until `_end` wants none."""
+        while queue in self._tasks:
+            worker = self._workers[queue] = self._worker(queue, at_once)
             try:
-                await self._app.run_worker_async(
-                    queues=[queue],
-                    concurrency=at_once,
-                    install_signal_handlers=False,
-                    fetch_job_polling_interval=_POLL,
-                    abort_job_polling_interval=_POLL,
-                    shutdown_graceful_timeout=self._grace,
-                    update_heartbeat_interval=BEAT_EVERY,
-                    stalled_worker_timeout=SILENT_FOR,
-                    delete_jobs="successful",
-                )
+                await worker.run()  # type: ignore[no-untyped-call]
             except (ConnectorException, psycopg.Error, OSError) as error:
                 _log.warning("the queue cannot be used", queue=queue, error=type(error.__cause__ or error).__name__)
-            self._working.discard(queue)
+            except Exception as error:  # noqa: BLE001 - a node without workers would be of no use
+                _log.error("a worker failed", queue=queue, fault=own_fault(error))
+            finally:
+                del self._workers[queue]
             await asyncio.sleep(_RESTART_AFTER)
 
+    def _worker(self, queue: str, at_once: int) -> Worker:
+        return Worker(
+            self._app,
+            queues=[queue],
+            concurrency=at_once,
+            install_signal_handlers=False,
+            fetch_job_polling_interval=_POLL,
+            abort_job_polling_interval=_POLL,
+            shutdown_graceful_timeout=self._grace,
+            update_heartbeat_interval=BEAT_EVERY,
+            stalled_worker_timeout=SILENT_FOR,
+            delete_jobs="successful",
+        )
+
     async def _end(self, queues: Iterable[str]) -> None:
-        tasks = [task for queue in list(queues) if (task := self._workers.pop(queue, None)) is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Let the jobs of these queues end in time; what does not is given back."""
+        left = (self._end_by or 0.0) - asyncio.get_running_loop().time() - _HAND_BACK
+        ending = []
+        for queue in list(queues):
+            if (task := self._tasks.pop(queue, None)) is not None:
+                if (worker := self._workers.get(queue)) is not None:
+                    worker.shutdown_graceful_timeout = max(0.0, left)
+                task.cancel()
+                ending.append(task)
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def _carry_out(self, context: JobContext, case: str, effect: int) -> None:
         name: Any = context.job.task_name
         self._showing += name == "deliver"
         try:
             with of_case(case):
-                await self._work[name](Job(name, case, effect))
+                await self._work[name](Job(name, case, effect, context.job.queue))
         except asyncio.CancelledError:
-            if context.abort_reason() is AbortReason.SHUTDOWN:
+            if context.abort_reason() is AbortReason.SHUTDOWN and not await self._has_heir(context.job):
                 raise _Unfinished from None
             if context.abort_reason() is None:
                 raise
         except Exception as error:
             _log.error("a job failed", task=name, case=case, turn=context.job.attempts, fault=own_fault(error))
-            raise
+            if not await self._has_heir(context.job):
+                raise
         finally:
             self._showing -= name == "deliver"
             async with self._shown:
                 self._shown.notify_all()
+
+    async def _has_heir(self, job: Stored) -> bool:
+        """Whether another job of its name waits for it to end: then it cannot be put back, and need not."""
+        name = job.queueing_lock
+        return name is not None and any(await self._app.job_manager.list_jobs_async(queueing_lock=name, status="todo"))
 
 
 class _Unfinished(Exception):  # noqa: N818 - nothing is wrong

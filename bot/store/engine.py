@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.migrations import REVISION
-from bot.store.place import BUSY_SECONDS, PRAGMAS, Place, in_words
+from bot.store.place import BUSY_SECONDS, PATIENCE, PRAGMAS, Place, in_words
 from bot.store.rows import StoreError
 
 READING = {"begin": "BEGIN"}
@@ -81,7 +81,12 @@ def _postgresql(place: Place) -> AsyncEngine:
     try:
         url = make_url(place.url).set(drivername="postgresql+psycopg")
         engine = create_async_engine(
-            url, hide_parameters=True, pool_size=_CONNECTIONS, max_overflow=0, execution_options=_COUNTING
+            url,
+            hide_parameters=True,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            connect_args=PATIENCE,
+            execution_options=_COUNTING,
         )
     except (ImportError, NoSuchModuleError):
         raise StoreError("PostgreSQL needs a package that is not installed: psycopg") from None

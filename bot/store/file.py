@@ -31,9 +31,17 @@ class Statements:
 
     async def execute(self, statement: sa.Executable, parameters: Any = None) -> sa.CursorResult[Any]:
         if isinstance(statement, sa.Delete | sa.TextClause):
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._disk, self._connection.execute, statement, parameters)
+            return await self._apart(statement, parameters)
         return self._connection.execute(statement, parameters)
+
+    async def _apart(self, statement: sa.Executable, parameters: Any) -> sa.CursorResult[Any]:
+        """In the disk's thread. It ends before whoever waits for it does: nothing is undone under its feet."""
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._disk, self._connection.execute, statement, parameters)
+        try:
+            return await asyncio.shield(work)
+        finally:
+            await asyncio.wait([work])
 
 
 class File:

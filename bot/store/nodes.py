@@ -54,11 +54,17 @@ class Nodes(Database):
         return float(row["now"])
 
 
+def steady() -> Callable[[], float]:
+    """POSIX seconds that go on evenly when somebody sets this machine's clock: lives are counted by them."""
+    ahead = time.time() - time.monotonic()
+    return lambda: time.monotonic() + ahead
+
+
 class StoreClock:
     """POSIX seconds by the store's clock, so that all nodes count lives and limits alike."""
 
-    def __init__(self, own: Callable[[], float] = time.time) -> None:
-        self._own = own
+    def __init__(self, own: Callable[[], float] | None = None) -> None:
+        self._own = own or steady()
         self.ahead = 0.0
         """Seconds that the store's clock is ahead of this machine's."""
 

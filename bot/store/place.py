@@ -17,6 +17,9 @@ BUSY_SECONDS = 5.0
 """How long a lock of another process is waited for."""
 PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
 """What every connection of SQLite is set to: what is deleted is overwritten, what is acknowledged is on the disk."""
+PATIENCE = {"connect_timeout": 10, "tcp_user_timeout": 20_000}
+"""What every connection to PostgreSQL is set to (libpq's names; seconds, milliseconds): a network that swallows packets
+without a word is noticed before the other nodes take this one for dead for good."""
 _EXAMPLE = "examples: sqlite:///var/migcheck.db, postgresql://user@host/migcheck"
 _WORDS = (
     ("locked", "another program keeps it locked"),

@@ -40,6 +40,10 @@ class Vault:
         kept = self._kept.pop(handle, None)
         return kept.secret if kept else None
 
+    def waiting(self, since: float) -> list[tuple[str, str]]:
+        """Handle and case of what was put here at that time or before, and not taken yet."""
+        return [(handle, kept.case) for handle, kept in self._kept.items() if kept.until - self._life <= since]
+
     def forget(self, case: str) -> None:
         """Wipe every secret of a case."""
         self._wipe([handle for handle, kept in self._kept.items() if kept.case == case])

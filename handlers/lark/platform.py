@@ -32,6 +32,8 @@ from handlers.lark.words import Words
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 300.0
 _REFUSED, _OWN_FAULT, _MOST_CHALLENGE = 401, 500, 1000
+_MOST_BODY = 512 * 1024
+"""Bytes of a request that is dealt with."""
 _log = structlog.get_logger(__name__)
 
 
@@ -107,6 +109,9 @@ class LarkPlatform:
             return web.json_response({}, status=_REFUSED)
         if body.get("type") == "url_verification":
             return web.json_response({"challenge": str(body.get("challenge", ""))[:_MOST_CHALLENGE]})
+        if len(raw) > _MOST_BODY:  # refused, it would come again for seven hours
+            _log.warning("an event is too large and was left out", size=len(raw))
+            return web.json_response({})
         try:
             return web.json_response(dict(await self._deal_with(body)))
         except Exception as error:  # noqa: BLE001 - Lark is told so and comes again; no payload is logged

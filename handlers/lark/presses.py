@@ -3,10 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from bot.core import speech
 from bot.core.case import Case, case_from_json
-from bot.core.dialogue import read_form
 from bot.core.events import Pressed, Submitted
+from bot.core.forms import form_again, read_form
 from bot.core.intake import InputError
 from bot.core.message import Message
 from bot.core.model import Lang
@@ -60,10 +59,6 @@ class Presses:
             return await self._secret(press, case)
         if press.action == "submit":
             return await self._submitted(press, case)
-        if press.action == "servers":
-            form = speech.ask_servers(case, self._mind.wisdom(case.lang), {})
-            self._later(self._port.post(case, f"form:{press.id}", form, again=False))
-            return NOTHING
         await self._conversation.handle(press.id, case.id, Pressed(press.action))
         offer_withdrawn = press.action == "cancel" and press.key.startswith("offer")
         return self._closed("talk.cancelled", case.lang) if offer_withdrawn else NOTHING
@@ -88,7 +83,7 @@ class Presses:
         if press.form != "share":
             _, errors = read_form(case, press.values)
             if errors:
-                again = speech.form_again(press.form, case, self._mind.wisdom(case.lang), press.values, errors)
+                again = form_again(press.form, case, self._mind.wisdom(case.lang), press.values, errors)
                 return self._again(again, case.lang, press)
         await self._conversation.handle(press.id, case.id, Submitted(press.form, press.values))
         return self._closed("form.sent", case.lang)

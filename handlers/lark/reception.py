@@ -18,7 +18,7 @@ from handlers.lark.inbound import Chosen, Entered, Happening, Press, Said
 from handlers.lark.means import Means
 from handlers.lark.openings import Openings
 from handlers.lark.presses import NOTHING, Answer, Presses
-from handlers.lark.request import read_line, without_command
+from handlers.lark.request import own_words, read_line, without_command
 
 LATE = 1800.0
 """Seconds after which nothing is begun for what somebody did. Lark delivers again for seven hours; by then they have
@@ -65,7 +65,7 @@ class Reception:
             return
         if await self._missed(said):
             return
-        heard = understand(said.text)
+        heard = understand(own_words(said.text))
         if heard.lang is not None and heard.error_text is None:  # a server's language is not the person's
             await self._people.remember(said.where, lang=heard.lang)
         if said.group and heard.secret_seen:

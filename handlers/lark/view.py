@@ -72,8 +72,7 @@ def card_of(message: Message, names: Names) -> Part:
     """The card within Lark's limits; what does not fit is left out from the end and said so."""
     blocks = list(message.blocks) or [Text(message.text)]
     head = _head(message, blocks)
-    if head and isinstance(blocks[0], Text) and len(blocks[0].text) <= _TITLE:
-        blocks = blocks[1:]
+    said = blocks[1:] if head and isinstance(blocks[0], Text) and len(blocks[0].text) <= _TITLE else blocks
     private = names.takes_secret or any(isinstance(block, Form) for block in blocks)
     config = {
         "update_multi": True,
@@ -81,7 +80,7 @@ def card_of(message: Message, names: Names) -> Part:
         "summary": {"content": cut(clean(message.text).replace("\n", " ").strip(), _SUMMARY)},
     }
     card: Part = {"schema": "2.0", "config": config, **head, "body": {"elements": []}}
-    elements = [part for block in blocks for part in _parts(block, names)]
+    elements = [part for block in said for part in _parts(block, names)] or _parts(blocks[0], names)
     if message.picture is not None and names.image:
         elements.insert(0, image(names.image, message.picture.alt))
     card["body"]["elements"] = _fitting(card, elements, names)

@@ -1,7 +1,6 @@
 """Files that people attach to a message: which of them can be read, and what they say. Pure.
 
-What a file says goes the same way as a text that was pasted. Files of settings hold passwords under names of their
-own; those are taken out here, before anything else sees the text.
+What a file says goes the same way as a text that was pasted: passwords in it are taken out there.
 """
 
 import re
@@ -22,14 +21,6 @@ _RUNS = ((re.compile(r"[!-~]+"), 400), (re.compile(r"[^\s、。，．]+"), 1500)
 Japanese and Chinese have no spaces, but full stops.
 """
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_SECRET = r"[^\"<>]{0,40}(?:pass(?:word|wd|code|phrase)?|secret|パスワード|密码|密碼)[^\"<>]{0,20}"  # noqa: S105 - a name
-_HIDDEN = (
-    re.compile(rf"(?i)(<key>{_SECRET}</key>\s*<(string|data)>)[^<]*(</\2>)"),
-    re.compile(rf"(?i)(<({_SECRET})>)[^<]+(</\2>)"),
-    re.compile(rf"(?i)(\"{_SECRET}\"(\s*):\s*\")(?:[^\"\\]|\\.)+(\")"),
-)
-_SEEN = "\npassword: •"
-"""Tells whoever reads the text that a password stood in it, as it would tell of one that was pasted."""
 
 Kind = Literal["text", "image", "large", "other"]
 
@@ -76,7 +67,7 @@ def read_file(name: str, data: bytes) -> str | None:
     """What a file says, None where that is no text. Never raises."""
     said = _mail(data) if name.lower().endswith(".eml") else None
     text = said or _decoded(_profile(data))
-    return without_values(shortened(text)) if text is not None and text.strip() else None
+    return shortened(text) if text is not None and text.strip() else None
 
 
 def shortened(text: str) -> str:
@@ -84,14 +75,6 @@ def shortened(text: str) -> str:
     for run, most in _RUNS:
         text = run.sub(lambda found, most=most: cut(found[0], most), text)  # type: ignore[misc]
     return text
-
-
-def without_values(text: str) -> str:
-    """The text without what settings keep under a password's name (JSON, XML, profiles): no colon need follow that."""
-    clean = text
-    for pattern in _HIDDEN:
-        clean = pattern.sub(lambda found: found[1] + found[3], clean)
-    return clean if clean == text else clean + _SEEN
 
 
 def _profile(data: bytes) -> bytes:

@@ -1,30 +1,32 @@
 """Slack as a port of the conversation: a case is a thread in the person's direct messages."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from bot.core.case import Case
 from bot.core.message import Message
 from bot.store.threads import Thread
-from handlers.port import Introduction
+from handlers.port import Introduction, Unreachable
 from handlers.slack.api import Lost, Refused
 from handlers.slack.inbound import Where
 from handlers.slack.means import Means
 from handlers.slack.parts import Part
-from handlers.slack.stream import news, plan, tasks
+from handlers.slack.stream import news, plan, pressable, tasks
 from handlers.slack.tokens import where_of
 from handlers.slack.view import Names, Shown, shown
 
+T = TypeVar("T")
 NAME = "slack"
 REPORT, ORDINARY = "migcheck_report", "migcheck_message"
 _STREAMED = "/stream"
-"""The end of the reference to a message that began as a streamed plan."""
+"""The end of the reference to a message that began as a streamed plan. Its buttons' message may stand before it."""
 _QUIET = {"unfurl_links": False, "unfurl_media": False}
 _LOOK_AT = 200
+_PLAN_BLOCKS = frozenset({"plan", "task_card"})
 _REMEMBERED = 1000
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +40,7 @@ class _Spot:
     token: str
 
 
-class NotInstalled(Exception):  # noqa: N818
+class NotInstalled(Unreachable):
     """The bot was removed from the workspace: nothing can be shown there."""
 
 
@@ -66,8 +68,8 @@ class SlackPort:
     async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:
         """Show a message: the first of a case becomes the root of its thread, all others stand in it."""
         spot = await self._spot(case)
-        streamed = "progress" in message.data and spot.thread.root is not None and not again
-        if streamed and (ref := await self._begin_stream(spot, case, message)) is not None:
+        streamed = "progress" in message.data and spot.thread.root is not None
+        if streamed and (ref := await self._begin_stream(spot, case, key, message, again=again)) is not None:
             return ref
         made = self._made(case, key, message)
         channel, ts = await self._deliver(spot, case, key, made, again=again)
@@ -83,7 +85,7 @@ class SlackPort:
         spot = await self._spot(case)
         made = self._made(case, key, message)
         if ref.endswith(_STREAMED):
-            await self._stream_on(spot, ref, message, made)
+            await self._stream_on(spot, ref, message, made, self._words.of(case.lang))
         else:
             await self._update(spot, ref, made)
 
@@ -146,14 +148,8 @@ class SlackPort:
         if thread.root is None and not thread.channel.startswith("D"):
             thread = replace(thread, channel=await self._people.direct(where))
         elif thread.root is not None:
-            self._remember(thread)
+            _remember(self._begun, thread.case_id, thread)  # one that has begun does not change any more
         return _Spot(thread, where, token)
-
-    def _remember(self, thread: Thread) -> None:
-        """A thread that has begun does not change any more."""
-        if len(self._begun) >= _REMEMBERED:
-            del self._begun[next(iter(self._begun))]
-        self._begun[thread.case_id] = thread
 
     def _made(self, case: Case, key: str, message: Message) -> Shown:
         """The message in blocks. The first block's id names it, so that it can be found again."""
@@ -193,21 +189,22 @@ class SlackPort:
 
     async def _find(self, spot: _Spot, case: Case, key: str) -> tuple[str, str] | None:
         """The message that carries this name, among the newest of its thread or of the direct conversation."""
+        name = f"{case.id}/{key}"
+        found = next((m for m in await self._newest(spot) if _names(m) == name), None)
+        return (spot.thread.channel, str(found["ts"])) if found is not None else None
+
+    async def _newest(self, spot: _Spot) -> Sequence[Mapping[str, Any]]:
+        """The newest messages of a case's thread, or of the direct conversation; none where Slack does not tell."""
+        method, args = "conversations_history", dict[str, Any]()
+        if spot.thread.root is not None:
+            method, args = "conversations_replies", {"ts": spot.thread.root}
         try:
-            channel = spot.thread.channel
-            method, args = "conversations_history", dict[str, Any]()
-            if spot.thread.root is not None:
-                method, args = "conversations_replies", {"ts": spot.thread.root}
             answer = await self._api.call(
-                spot.token, method, channel=channel, include_all_metadata=True, limit=_LOOK_AT, **args
+                spot.token, method, channel=spot.thread.channel, include_all_metadata=True, limit=_LOOK_AT, **args
             )
         except (Refused, Lost):
-            return None
-        name = f"{case.id}/{key}"
-        for message in answer.get("messages") or ():
-            if _names(message) == name:
-                return channel, str(message["ts"])
-        return None
+            return ()
+        return answer.get("messages") or ()
 
     async def _update(self, spot: _Spot, ref: str, made: Shown) -> None:
         channel, ts = _place(ref)
@@ -223,11 +220,13 @@ class SlackPort:
 
     # Streams: a nicer way to show progress, where there is one.
 
-    async def _begin_stream(self, spot: _Spot, case: Case, message: Message) -> str | None:
-        """Begin a streamed plan; None where this workspace has none, or it is not known whether it began."""
+    async def _begin_stream(self, spot: _Spot, case: Case, key: str, message: Message, *, again: bool) -> str | None:
+        """Begin a streamed plan, or find the one that was begun; None where this workspace has none."""
+        if again:
+            return await self._lost_plan(spot, case, key)
         if spot.where.team in self._no_streams:
             return None
-        first = [plan(message.text), *tasks(message).values()]
+        begun = tasks(message, self._words.of(case.lang))
         try:
             answer = await self._api.once(
                 spot.token,
@@ -237,21 +236,46 @@ class SlackPort:
                 recipient_user_id=spot.where.user,
                 recipient_team_id=spot.where.team,
                 task_display_mode="plan",
-                chunks=first,
+                chunks=[plan(message.text), *begun.values()],
             )
-            ref = f"{spot.thread.channel}/{answer['ts']}{_STREAMED}"
-        except (Refused, Lost, KeyError):
+            ts = str(answer["ts"])
+        except Lost:
+            return await self._lost_plan(spot, case, key)
+        except (Refused, KeyError):
             self._no_streams.add(spot.where.team)
             _log.info("no streams here, messages are changed instead", team=spot.where.team, case=case.id)
             return None
-        self._told[ref] = tasks(message)
+        ref = _streamed(spot, ts, await self._put_buttons(spot, case, key, message))
+        _remember(self._told, ref, begun)
         return ref
 
-    async def _stream_on(self, spot: _Spot, ref: str, message: Message, made: Shown) -> None:
+    async def _put_buttons(self, spot: _Spot, case: Case, key: str, message: Message) -> str:
+        """Post what can be pressed beside a plan; its time stamp, nothing where there is none."""
+        if (beside := pressable(message)) is None:
+            return ""
+        try:
+            _, ts = await self._deliver(spot, case, f"{key}/stop", self._made(case, f"{key}/stop", beside), again=False)
+        except Refused as refused:
+            _log.info("a plan stays without its button", error=refused.error, case=case.id)
+            return ""
+        return ts
+
+    async def _lost_plan(self, spot: _Spot, case: Case, key: str) -> str | None:
+        """The plan that was begun in a thread without anybody hearing of it; None where there is none.
+
+        Nothing can be given to a plan by which it is found again: it is the bot's message without a name that is only
+        a plan.
+        """
+        newest = await self._newest(spot)
+        plans = [m for m in newest if m.get("bot_id") and _names(m) is None and _only_plan(m)]
+        stop = next((str(m["ts"]) for m in newest if _names(m) == f"{case.id}/{key}/stop"), "")
+        return _streamed(spot, str(plans[-1]["ts"]), stop) if plans else None
+
+    async def _stream_on(self, spot: _Spot, ref: str, message: Message, made: Shown, words: Mapping[str, str]) -> None:
         """Tell what is new in a plan; all of it, where another process told of it before."""
         channel, ts = _place(ref)
         running = message.data.get("progress") == "running"
-        now = tasks(message)
+        now = tasks(message, words)
         changed = news(self._told.get(ref, {}), now)
         if running and not changed:
             return None
@@ -261,11 +285,20 @@ class SlackPort:
             except Refused:  # it has ended
                 self._told.pop(ref, None)
                 return await self._update(spot, ref, made)
-            self._told[ref] = now
+            _remember(self._told, ref, now)
             return None
         self._told.pop(ref, None)
         await self._end_stream(spot, channel, ts, changed)
+        await self._take_buttons(spot, ref)
         return await self._update(spot, ref, made)
+
+    async def _take_buttons(self, spot: _Spot, ref: str) -> None:
+        channel, _, *beside = ref.removesuffix(_STREAMED).split("/")
+        for ts in beside:
+            try:
+                await self._api.call(spot.token, "chat_delete", channel=channel, ts=ts)
+            except Refused as refused:
+                _log.info("a plan's button could not be taken away", error=refused.error)
 
     async def _end_stream(self, spot: _Spot, channel: str, ts: str, chunks: list[Part]) -> None:
         args = dict[str, Any](chunks=chunks) if chunks else {}
@@ -275,10 +308,23 @@ class SlackPort:
             _log.info("a stream could not be ended", error=refused.error)
 
 
+def _remember(kept: dict[str, T], name: str, value: T) -> None:
+    """Keep so many and no more: what was used longest ago goes. Another node may end what this one began."""
+    kept.pop(name, None)
+    if len(kept) >= _REMEMBERED:
+        del kept[next(iter(kept))]
+    kept[name] = value
+
+
 def _place(ref: str) -> tuple[str, str]:
     """The channel and the time stamp that a reference names."""
-    channel, ts = ref.removesuffix(_STREAMED).split("/")
+    channel, ts = ref.removesuffix(_STREAMED).split("/")[:2]
     return channel, ts
+
+
+def _streamed(spot: _Spot, ts: str, stop: str) -> str:
+    """The reference to a streamed plan and, where there is one, to its buttons' message."""
+    return f"{spot.thread.channel}/{ts}{f'/{stop}' if stop else ''}{_STREAMED}"
 
 
 def metadata(case: Case, key: str, made: Shown) -> dict[str, Any]:
@@ -286,6 +332,10 @@ def metadata(case: Case, key: str, made: Shown) -> dict[str, Any]:
     if "verdict" in made.data:
         return {"event_type": REPORT, "event_payload": dict(made.data)}
     return {"event_type": ORDINARY, "event_payload": {"case": case.id, "key": key}}
+
+
+def _only_plan(message: Mapping[str, Any]) -> bool:
+    return all(block.get("type") in _PLAN_BLOCKS for block in message.get("blocks") or ())
 
 
 def _names(message: Mapping[str, Any]) -> str | None:

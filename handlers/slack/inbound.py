@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from handlers.slack.attached import File, files_of, shortened, without_values
+from handlers.slack.attached import File, files_of, shortened
 
 Payload = Mapping[str, Any]
 
@@ -202,7 +202,7 @@ def text_of(message: Payload) -> str:
 def words(text: str) -> str:
     """Slack's form of a text as the person typed it: links, addresses and mentions undone, quotes of code taken off."""
     plain = html.unescape(_REFERENCE.sub(_undo, text)).strip().strip("`").strip()
-    return without_values(shortened(plain[:_MOST_TEXT]))
+    return shortened(plain[:_MOST_TEXT])
 
 
 def _undo(match: re.Match[str]) -> str:

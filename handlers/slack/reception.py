@@ -10,8 +10,8 @@ import structlog
 
 from bot.core.access import is_admin
 from bot.core.case import Case, case_from_json, case_id
-from bot.core.dialogue import read_form
 from bot.core.events import Event, Pasted, Pressed, Submitted, Typed
+from bot.core.forms import read_form
 from bot.core.intake import EXAMPLES
 from bot.core.secret import Secret
 from bot.core.understanding import understand

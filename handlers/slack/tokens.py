@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
@@ -83,8 +84,8 @@ class InstalledTokens:
             return bot
         try:
             fresh = await self._rotator.perform_bot_token_rotation(bot=bot, minutes_before_expiration=_MINUTES_BEFORE)
-        except SlackTokenRotationError:
-            again = await self._find(where)  # another process may have been faster
+        except (SlackTokenRotationError, TimeoutError, aiohttp.ClientError, OSError):
+            again = await self._find(where)  # another process may have been faster; the old one is good for a while yet
             _log.warning("a token could not be renewed", team=where.team)
             return again
         if fresh is None:

@@ -5,9 +5,10 @@ from typing import Any
 
 import structlog
 
-from bot.core import asides, speech
+from bot.core import asides
 from bot.core.case import Case
 from bot.core.codec import from_json
+from bot.core.forms import ask_servers
 from bot.core.message import Form, Message
 from handlers.conversation import Conversation
 from handlers.slack.api import Lost, Refused
@@ -55,7 +56,7 @@ class Windows:
         words = self._words.of(case.lang)
         match press.action.split("."):
             case ["servers"]:
-                view = self._form(speech.ask_servers(case, self._mind.wisdom(case.lang), {}), about, words)
+                view = self._form(ask_servers(case, self._mind.wisdom(case.lang)), about, words)
             case ["form", _]:
                 view = self._form(await self._message(case, press.key), about, words)
             case ["more"]:

@@ -16,7 +16,8 @@ from bot.core.dialogue import Mind
 from bot.core.events import Event, Pressed, Submitted, Typed
 from bot.core.message import Fields, Message, Text, Untrusted
 from bot.core.model import Lang
-from bot.core.understanding import understand, without_secrets
+from bot.core.pasted import without_secrets
+from bot.core.understanding import understand
 from bot.store.store import Store
 from handlers.conversation import Conversation
 from handlers.web.guard import from_own_page

@@ -3,6 +3,7 @@
 import asyncio
 import resource
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -31,13 +32,18 @@ class Patience:
 PATIENT = Patience()
 
 
-def body_guard(limit: float) -> Middleware:
-    """Read every body at once, within a time and the application's size, and as it is: none is unpacked."""
+def body_guard(limit: float, larger: Mapping[str, int]) -> Middleware:
+    """Read every body at once, within a time and the application's size, and as it is: none is unpacked.
+
+    `larger` gives the bytes that are taken by an address which takes more than the application's size.
+    """
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             raise web.HTTPUnsupportedMediaType
+        if (most := larger.get(request.path)) is not None:
+            request = request.clone(client_max_size=most)
         if request.body_exists:
             try:
                 async with asyncio.timeout(limit):

@@ -72,7 +72,8 @@ def description(report: Report, reader: Reader) -> str:
 
 def _head(report: Report, reader: Reader) -> _Piece:
     """Which case this is, and what came of it."""
-    checked = reader.word("picture.checked", time=time_of(report), vantage=report.vantage or "-")
+    time, vantage = time_of(report), report.vantage
+    checked = reader.word("picture.checked", time=time, vantage=vantage) if vantage else time
     lead = f"migcheck  ·  {reader.word('picture.case', case=report.case)}  ·  {checked}"
     headline = _headline(report_message(report, reader).text)
     svg = words(_EDGE, 12, cut_to(lead, 14, _INNER), 14, tone="soft") + node(_EDGE + 17, 50, report.verdict, 17)

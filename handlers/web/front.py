@@ -33,7 +33,7 @@ class Front:
         words = words_in(lang, self._mind)
         spoken = self._mind.wisdom(lang).catalogue.texts["words"]
         config = {
-            "words": words.below("chat."),
+            "words": {**words.below("chat."), "export": spoken["button.export"]},
             "secret": words.below("secret."),
             "status": {key.removeprefix("status."): word for key, word in spoken.items() if key.startswith("status.")},
             "who": spoken["who_line"],

@@ -14,7 +14,7 @@ from bot.asking import reader_for
 from bot.core.advice import advise
 from bot.core.dialogue import Mind
 from bot.core.handover import support_text
-from bot.core.message import Block, Reader, Steps, report_message
+from bot.core.message import Block, Reader, Steps, attempts_of, report_message
 from bot.core.model import LANGS, Lang, Report
 from bot.store.rows import KeptReport
 from bot.store.store import Store
@@ -130,8 +130,8 @@ def render_report(
         folders=view.folders(report),
         commands=view.commands(report, reader),
         reader=reader,
-        attempts=[f"{service.upper()} {count}" for service, count in report.attempts.items()],
-        source=lambda source: texts.get(f"report.source.{source}", source),
+        attempts=attempts_of(report, reader),
+        source=reader.source,
         kind=lambda block: type(block).__name__,
         literal=view.literal,
     )

@@ -17,6 +17,8 @@ from handlers.web.pages import notice, serve_static, words_in
 from handlers.web.session import language
 
 _MOST_BODY = 128 * 1024
+_LARGER = {"/lark/events": 1024 * 1024}
+"""Lark's own limits make 500 kB of a long message: Japanese is escaped twice, encrypted, and base64 of that."""
 _FIRST_ERROR, _OWN_FAULT = 400, 500
 _LAST_ANSWERS = 2.0
 """Seconds that requests under way may take when the server stops."""
@@ -31,7 +33,7 @@ def make_app(
     hosts: Iterable[str], mind: Mind, routes: Sequence[web.AbstractRouteDef], patience: Patience = PATIENT
 ) -> web.Application:
     """An application that answers under `hosts` only; every fault is a page in the reader's language."""
-    guards = [_faults(mind), host_guard(hosts), body_guard(patience.body)]
+    guards = [_faults(mind), host_guard(hosts), body_guard(patience.body, _LARGER)]
     app = web.Application(middlewares=guards, client_max_size=_MOST_BODY)
     app.on_response_prepare.append(add_headers)
     app.add_routes([*routes, web.get("/static/{name}", serve_static)])

@@ -18,6 +18,8 @@ from handlers.web.session import Sessions
 _CASES_SHOWN = 50
 _RECONNECT_AFTER = 1_000
 """Milliseconds after which a page that was cut off asks again."""
+_SKEW = 30.0
+"""Seconds by which the clocks of two nodes that write into one conversation may differ."""
 _SIGN_OF_LIFE = 20.0
 """Seconds: proxies cut connections on which nothing moves."""
 
@@ -70,10 +72,13 @@ class _News:
         return b"".join(parts)
 
     async def _messages(self) -> list[MessageRow]:
-        rows = await self._store.messages_of(self._person, case_id=self._case, changed_since=self._since)
+        since = self._since - _SKEW
+        rows = await self._store.messages_of(self._person, case_id=self._case, changed_since=since)
+        if not self._sent:  # a page that was cut off knows what came before
+            self._sent = {row.id: row.updated for row in rows if row.updated < self._since}
         fresh = [row for row in rows if self._sent.get(row.id) != row.updated]
         self._sent |= {row.id: row.updated for row in fresh}
-        self._since = max((row.updated for row in fresh), default=self._since)
+        self._since = max(self._since, *(row.updated for row in fresh), 0.0)
         return fresh
 
 

@@ -11,9 +11,10 @@ from bot.core.exchange import read_ews
 from bot.core.intake import InputError, read_account, read_domain, read_endpoint
 from bot.core.limits import names_of_account
 from bot.core.mailprogram import read_program
+from bot.core.pasted import without_secrets
 from bot.core.refusal import Context, explain
 from bot.core.slowdown import named_wait
-from bot.core.understanding import understand, without_secrets
+from bot.core.understanding import understand
 from bot.logs import mask
 from bot.network import wisdom_in
 from handlers.lark.inbound import text_of

@@ -59,6 +59,35 @@ async def test_a_redirect_to_a_private_address_is_not_followed() -> None:
     assert seen.report.cause == "dns.host_private"
 
 
+@pytest.mark.parametrize(
+    ("dead", "code"),
+    [
+        ("closed", "connect.refused"),
+        ("black_hole", "connect.timeout"),
+        ("close", "connect.reset"),
+        ("reset", "connect.reset"),
+        ("plain", "tls.not_offered"),
+        ("nowhere", "dns.host_not_found"),
+    ],
+)
+async def test_a_redirect_to_a_dead_host_is_the_fault_of_where_it_was_told(dead: str, code: str) -> None:
+    host, port = "old.practice.test", 4443
+    async with make_world() as world:
+        if dead in ("closed", "black_hole"):
+            port = (await (world.closed if dead == "closed" else world.black_hole)(host, port)).port
+        elif dead != "nowhere":
+            act = plain_http if dead == "plain" else at_once("close" if dead == "close" else "reset")
+            port = (await world.hostile(host, port, act)).port
+        pages = {EWS: Reply(302, headers=(("Location", f"https://{host}:{port}{EWS}"),))}
+        seen = await Play(hasty=True).examine(world, await serve(world, pages=pages))
+    assert (seen.report.failing_step, seen.report.cause) == ("ews.endpoint", code)
+    assert seen.finding(code, "ews.endpoint").evidence["url"] == f"https://{host}:{port}{EWS}"
+    stages = {step.id: step.status for step in seen.report.steps if step.id.startswith("ews.")}
+    assert stages.pop("ews.endpoint") == "fail"
+    assert stages == {"ews.dns": "pass", "ews.connect": "pass", "ews.tls": "pass", "ews.login": "skipped",
+                      "ews.impersonation": "skipped"}  # fmt: skip
+
+
 async def test_a_redirect_to_a_server_that_does_not_prove_itself() -> None:
     async with make_world() as world:
         new = await serve(world, "ews.practice.test", identity=world.identity("another.practice.test"))

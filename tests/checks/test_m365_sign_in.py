@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -185,6 +186,18 @@ async def test_nobody_is_asked_to_sign_in_for_nothing(play: Play) -> None:
     seen, server = await play.run()
     assert seen.step("m365.signin").status == "skipped"
     assert (play.codes, server.forms) == ([], [])
+
+
+async def test_people_who_take_their_time_hold_up_no_other_work_of_the_process() -> None:
+    """More of them than there are threads in common."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2))
+    plays = [Play(None, limit=3.0) for _ in range(3)]
+    checks = [asyncio.create_task(play.run()) for play in plays]
+    async with asyncio.timeout(10):
+        while not all(play.codes for play in plays):
+            await asyncio.sleep(0.02)
+    assert await asyncio.wait_for(asyncio.to_thread(int), 1.0) == 0
+    await asyncio.gather(*checks)
 
 
 async def test_a_check_that_is_stopped_stops_asking() -> None:

@@ -68,6 +68,17 @@ def test_the_providers_own_pages_and_cautions() -> None:
     assert any("google.com" in link.url for advice in advised for link in advice.links)
 
 
+@pytest.mark.parametrize(("mechanism", "warned"), [("PLAIN", True), ("XOAUTH2", False), ("OAUTHBEARER", False)])
+@pytest.mark.parametrize("code", ["login.wrong_credentials", "login.protocol_disabled"])
+def test_a_refused_token_is_not_answered_with_what_holds_for_passwords(mechanism: str, warned: bool, code: str) -> None:
+    circumstances = Circumstances("m365", "en", knowledge().providers["m365"], "example.jp", "admin@example.jp")
+    for service, words in (("imap", "stopped taking passwords"), ("smtp", "password goes off")):
+        found = StepResult(f"{service}.login", "fail", (Finding(code, "fail", {"mechanism": mechanism}),))
+        advised = advise([found], circumstances, catalogue())
+        assert advised
+        assert any(words in action for advice in advised for action in advice.actions) == warned
+
+
 @pytest.mark.parametrize(
     ("text", "values", "filled"),
     [

@@ -14,6 +14,7 @@ from bot.core.events import (
     Finished,
     ForgetSecret,
     Interrupted,
+    Met,
     OfferSecret,
     Post,
     Pressed,
@@ -52,6 +53,10 @@ def kinds(effects):
 
 def posted(effects, kind):
     return next(e.message for e in effects if isinstance(e, Post) and e.key.startswith(kind + ":"))
+
+
+def form_of(message):
+    return next(block for block in message.blocks if isinstance(block, Form))
 
 
 def a_report(case, *steps, cause=None, failing=None, verdict="pass"):
@@ -120,6 +125,9 @@ def test_without_secrets_the_bot_says_how_to_allow_them():
         "パスワード: hunter2",
         "密码：hunter2",
         "パスワードは: hunter2 です".replace("は", ""),
+        '{"imap": {"password": "hunter2"}}',
+        "<key>IncomingPassword</key><string>hunter2</string>",
+        "IMAP_PASSWORD=hunter2",
     ],
 )
 def test_a_labelled_secret_is_never_used_or_kept(text):
@@ -208,12 +216,30 @@ def test_an_interrupted_run_says_so():
 def test_a_form_keeps_what_was_typed_and_names_the_field():
     case, _ = talk(NEW, "example.co.jp")
     case, effects = talk(case, Submitted("servers", {"imap": "imap.example.co.jp:99999", "smtp": "smtp.example.co.jp"}))
-    form = next(block for block in effects[0].message.blocks if isinstance(block, Form))
-    fields = {field.name: field for field in form.inputs}
+    fields = {field.name: field for field in form_of(effects[0].message).inputs}
     assert fields["imap"].value == "imap.example.co.jp:99999"
     assert "993" in fields["imap"].error
     assert fields["smtp"].value == "smtp.example.co.jp"
     assert not fields["smtp"].error
+
+
+def test_a_reports_button_asks_for_other_servers():
+    case, _ = talk(NEW, "example.co.jp")
+    case, _ = talk(case, finished(case, UNTESTED))
+    after, effects = talk(case, Pressed("servers"))
+    assert [field.name for field in form_of(posted(effects, "ask")).inputs] == ["imap", "smtp", "account"]
+    assert after == replace(case, said=case.said + 1)
+    assert talk(replace(case, scenario="m365"), Pressed("servers"))[1] == (), "Microsoft 365 has none to be typed"
+
+
+def test_a_secret_in_a_form_is_not_kept():
+    values = {"account": "taro@example.co.jp password: hunter2", "imap": "-bad- password=hunter2"}
+    for first in (NEW, replace(NEW, met=False)):
+        case, effects = talk(first, Submitted("servers", values))
+        assert "hunter2" not in str((case, to_json(list(effects))))
+    _, effects = talk(NEW, Submitted("servers", values))
+    assert posted(effects, "pasted").text
+    assert form_of(posted(effects, "form")).inputs[0].value == "-bad-"
 
 
 def test_typed_servers_are_checked():
@@ -257,3 +283,14 @@ def test_an_offer_belongs_to_the_case_alone():
         replace(NEW, account="taro@example.co.jp", domain="example.co.jp", phase="reported"), Pressed("secret")
     )
     assert effects == (OfferSecret("offer:1"),)
+
+
+def test_what_is_said_before_it_is_known_who_speaks_is_answered_too():
+    case = replace(NEW, met=False)
+    _, first = talk(case, "example.co.jp")
+    _, second = talk(case, "help")
+    case, effects = talk(case, Met(first[0].first, None, None, admin=True))
+    assert "StartCheck" in kinds(effects)
+    case, effects = talk(case, Met(second[0].first, None, None, admin=True))
+    assert posted(effects, "help").text
+    assert case.run == 1

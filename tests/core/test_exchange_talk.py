@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.events import OfferSecret, SecretTaken, StartCheck, Submitted
-from bot.core.message import Form, Text, report_message
+from bot.core.events import OfferSecret, Pressed, SecretTaken, StartCheck, Submitted
+from bot.core.message import Text, report_message
 from bot.core.model import Finding, StepResult
 from bot.core.speech import reader, secret_offer
-from tests.core.test_dialogue import MIND, NEW, a_report, finished, kinds, posted, talk
+from tests.core.test_dialogue import MIND, NEW, a_report, finished, form_of, kinds, posted, talk
 
 URL = "https://mail.example.co.jp/EWS/Exchange.asmx"
 UNTESTED = StepResult("ews.login", "skipped", skipped_because="no_secret")
@@ -18,10 +18,6 @@ START = replace(NEW, admin=True)
 
 def door(login_domain=""):
     return StepResult("ews.endpoint", "pass", target=URL, notes={"login_domain": login_domain} if login_domain else {})
-
-
-def form_of(message):
-    return next(block for block in message.blocks if isinstance(block, Form))
 
 
 def checked(*steps, text=f"example.co.jp {URL}"):
@@ -71,6 +67,14 @@ def test_what_could_not_be_found_is_asked_for_in_one_form():
         values["account"],
     )
     assert start.request.scenario == "exchange"
+
+
+def test_a_reports_button_asks_for_the_address_of_ews():
+    case, _ = checked(door(), UNTESTED)
+    _, effects = talk(case, Pressed("servers"))
+    form = form_of(posted(effects, "ask"))
+    assert form.name == "exchange"
+    assert {field.name: field.value for field in form.inputs}["ews"] == URL
 
 
 def test_wrong_fields_come_back_with_what_was_typed():

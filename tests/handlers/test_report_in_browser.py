@@ -1,4 +1,4 @@
-"""The report page in a real browser: its drawing, and what is copied for support."""
+"""The report page in a real browser: its drawing, and what is copied for support; and the file that the chat page gives."""
 
 from pathlib import Path
 
@@ -24,6 +24,9 @@ async def test_the_drawing_is_seen_and_the_text_is_copied(world: World, tmp_path
         await page.say("example.test")
         await page.message("report:1")
         faults: list[str] = []
+        async with page.page.expect_download() as file:
+            await page.page.get_by_role("link", name="For support (file)").click()
+        assert "greeting.refused" in (await (await file.value).path()).read_text(encoding="utf-8")
         async with context.expect_page() as opened:
             await page.page.get_by_role("link", name="Open the full report").click()
         report = await opened.value

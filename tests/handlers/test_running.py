@@ -9,6 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from bot.app import _elsewhere
+from tests.handlers.conftest import settings_for
 from tests.handlers.process import BotProcess, running
 from tests.servers.world import World
 
@@ -50,6 +52,15 @@ async def test_a_store_that_cannot_be_opened(world: World, tmp_path: Path) -> No
     assert status == 2
     assert "store" in words
     assert "Traceback" not in words
+
+
+@pytest.mark.parametrize("chat", [None, True])
+def test_a_worker_knows_the_chat_page_wherever_it_listens_itself(
+    world: World, tmp_path: Path, chat: bool | None
+) -> None:
+    """Otherwise it would take people of the chat page for strangers, or not start for want of their token."""
+    settings = settings_for(world, tmp_path, listen="0.0.0.0:0", chat=chat)
+    assert _elsewhere(settings)["web"].open_to_all
 
 
 async def test_a_chat_page_for_everybody_without_a_token(world: World) -> None:

@@ -1,6 +1,7 @@
 """Redeliveries, forgeries, waits that Lark asks for, lost answers, restarts, hostile words, and people side by side."""
 
 import asyncio
+import io
 import json
 import logging
 import threading
@@ -49,6 +50,43 @@ async def _silently(person, text: str) -> str:
     message = Posted(fresh("om"), person.chat, person.id, text)
     person.lark.messages[message.id] = message
     return message.id
+
+
+@pytest.mark.parametrize("letter", ["a ", "あ"])
+async def test_a_text_as_long_as_lark_takes_is_read(lark: FakeLark, start: Start, letter: str) -> None:
+    ann = lark.person("ou_admin")
+    most = 96 * 1024 // len(letter.encode())
+    async with start():
+        event = _message(ann, await _silently(ann, "long"), f"535 5.7.8 authentication failed {letter * most}")
+        assert (await ann.event("im.message.receive_v1", event)).status == 200
+        await ann.sees_with(words="535 5.7.8 authentication failed")
+
+
+async def test_what_is_larger_is_left_out_and_not_asked_for_again(lark: FakeLark, start: Start, capsys) -> None:
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        set_up_logging(LogSettings())
+        event = _message(ann, "om_large", "x" * 500_000)
+        assert (await ann.event("im.message.receive_v1", event)).status == 200
+        assert "too large" in capsys.readouterr().err
+        raw = json.dumps({"encrypt": "x" * 600_000})
+        assert (await ann.post(raw, signed("another key", raw))).status == 401, "a forged one is refused all the same"
+        huge = io.BytesIO(b"x" * 2_000_000)
+        async with aiohttp.ClientSession() as session, session.post(f"{bot.origin}/lark/events", data=huge) as answer:
+            assert answer.status == 413
+        assert await bot.store.cases_of(f"lark:{lark.tenant}:ou_admin") == []
+
+
+def _message(person, name: str, text: str) -> dict:
+    content = json.dumps({"text": text})
+    message = {
+        "message_id": name,
+        "chat_id": person.chat,
+        "chat_type": "p2p",
+        "message_type": "text",
+        "content": content,
+    }
+    return {"sender": person._sender(), "message": message}
 
 
 FORGERIES = [

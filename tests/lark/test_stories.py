@@ -4,11 +4,15 @@ import json
 
 import pytest
 
+from bot.app import Mind
+from bot.core.understanding import language_of
 from tests.lark.conftest import Start
 from tests.servers.lark import FakeLark
 from tests.servers.practice import ALL_GOOD, APP_PASSWORD, CERTIFICATE, CHAIN
 from tests.servers.world import World
 from tests.stories.pages import type_secret
+
+MIND = Mind()
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
@@ -194,12 +198,27 @@ async def test_the_language_is_that_of_what_was_written(lark: FakeLark, start: S
         assert (words in second.words) or (words == "Checking" and "Check again" in second.words)
 
 
+@pytest.mark.parametrize(
+    "text", ["/migcheck explain frobnicator", "/migcheck blorb blorb", "{0}", "AADSTS9 INVALID_GRANT BAD_TOKEN EXPIRED"]
+)
+async def test_commands_domains_and_codes_tell_no_language(lark: FakeLark, start: Start, text: str) -> None:
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        await ann.says(f"この {ALL_GOOD.domain} を移行します")
+        await ann.report()
+        await bot.conversation.settle()
+        before = len(ann.sees())
+        await ann.says(text.format(CERTIFICATE.domain))
+        await lark.until(lambda: len(ann.sees()) > before)
+        assert language_of(ann.sees()[before].words) == "ja"
+
+
 async def test_people_of_other_organisations_are_not_answered(lark: FakeLark, start: Start, practice: World) -> None:
     eve = lark.person("ou_eve", tenant="tenant9")
     group = lark.group("oc_group", "ou_eve", lark.bot, external=True)
     async with start(MIGCHECK_ACCESS__DOMAINS=f'["{ALL_GOOD.domain}"]'):
         await eve.says(ALL_GOOD.domain)
-        await eve.sees_with(words="自組織")
+        await eve.sees_with(words=MIND.wisdom("ja").catalogue.texts["lark"]["command.stranger"])
         await eve.mentions(ALL_GOOD.domain, group)
         assert eve.sees(group) == []
     assert practice.names.questions == []
@@ -263,3 +282,30 @@ async def test_a_secret_before_others_is_recalled_where_the_bot_may(
         await taro.sees_with(words="パスワードらしき", after=1)
         assert not lark.messages[direct].recalled
         assert len([call for call in lark.calls if call.method == "message.delete"]) == 1
+
+
+async def test_the_card_of_an_offer_that_is_over_loses_its_field_and_buttons(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=ALL_GOOD.account)
+    async with start(MIGCHECK_SECRETS__ENTRY="modal", MIGCHECK_SECRETS__TTL="1") as bot:
+        await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        offer = await taro.offer()
+        over = await taro.sees_with("secret", after=0, words=MIND.wisdom("ja").catalogue.texts["words"]["talk.expired"])
+        assert offer.field("secret") is not None
+        ack = await taro.submits(offer, secret="late-late-late")
+        assert ack.status == 200
+        assert (offer.buttons, offer.field("secret")) == ([], None)
+        assert MIND.wisdom("en").catalogue.texts["words"]["talk.expired"] in offer.said("en_us")
+        await bot.conversation.settle()
+        kept = await bot.store.report(over.case)
+        assert kept is not None
+        assert kept.report.attempts == {}, "it was not used"
+
+
+async def test_the_card_of_an_offer_that_is_cancelled_loses_its_buttons(lark: FakeLark, start: Start) -> None:
+    taro = lark.person("ou_taro", email=ALL_GOOD.account)
+    async with start():
+        await taro.says(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        offer = await taro.offer()
+        await taro.presses(offer, "cancel")
+        assert offer.buttons == []
+        assert MIND.wisdom("en").catalogue.texts["words"]["talk.cancelled"] in offer.said("en_us")

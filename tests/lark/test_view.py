@@ -97,6 +97,13 @@ def test_old_clients_and_lists_of_chats_see_the_verdict() -> None:
     assert card["config"]["summary"]["content"] == "It fails"
 
 
+def test_a_card_of_nothing_but_its_title_says_it_below_as_well() -> None:
+    for nothing in (Steps(()), Buttons((Button("cancel", "Cancel"),))):
+        card = card_of(Message("Stopped", (Text("Stopped"), nothing), {"progress": "done"}), names(silent=True))
+        assert faults_of_card(card) == []
+        assert card["header"]["title"]["content"] == "Stopped"
+
+
 def test_buttons_bring_back_their_action_and_case() -> None:
     card = card_of(rich("x"), names())
     values = [b["value"] for p in _tagged(card) for b in p.get("behaviors", []) if b["type"] == "callback"]

@@ -109,6 +109,16 @@ class Fleet:
             self.lead()
             yield
 
+    async def reached(self, limit: float = 10) -> None:
+        """Until the balancer has seen that a node is ready."""
+        async with asyncio.timeout(limit), aiohttp.ClientSession() as session:
+            while True:
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"{self.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+
     def those(self, *roles: str) -> list[Node]:
         return [node for node in self.nodes if node.role in roles]
 
@@ -187,6 +197,8 @@ def launch(slack: FakeSlack, world: World, tmp_path: Path) -> Launch:
             await fleet.start(role)
         async with fleet.balanced():
             await asyncio.gather(*(node.ready() for node in fleet.nodes))
+            if fleet.those("web", "all"):
+                await fleet.reached()
             yield fleet
 
     return begin

@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.nodes.conftest import Fleet, Launch
-from tests.nodes.people import doubles, ends, runs
+from tests.nodes.people import doubles, ends
 from tests.servers.postgres import Postgres
 from tests.servers.practice import ALL_GOOD, CERTIFICATE, CHAIN
 from tests.servers.slack import FakeSlack, Person

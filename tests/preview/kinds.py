@@ -22,6 +22,19 @@ ERROR = (
 HOSTILE = "Service <!channel> *unavailable* <at id=all></at> [press](https://evil.test) & so on"
 ORIGIN = "https://migcheck.example.net"
 CODE = "4821"
+KEYS = {
+    "ask_account": "ask",
+    "ask_admin": "ask",
+    "ask_domain": "ask",
+    "ask_ews": "servers",
+    "ask_exchange": "ask",
+    "ask_servers": "servers",
+    "not_explained": "explained",
+    "pasted_secret": "pasted",
+    "sign_in": "code",
+    "watching": "watch",
+}
+"""By kind, how the conversation calls a message, where that is another name."""
 PROBLEMS = ("", "not_a_member", "shared_outside", "gone", "failed")
 
 
@@ -40,8 +53,11 @@ def kinds(lang: Lang) -> Iterator[Said]:
     """All messages of a conversation, in the order in which one may come across them."""
     wisdom, known = wisdom_in(lang), case(lang)
     for kind, make in {**TALK, **FORMS, **REFUSALS, **WATCHING}.items():
-        yield Said(kind, f"{kind.partition('.')[0]}:1", make(known, wisdom))
+        name, _, variant = kind.partition(".")
+        key = "form" if variant == "again" else KEYS.get(name, name)
+        yield Said(kind, f"{key}:1", make(known, wisdom))
     yield from _offers(known, wisdom)
+    yield Said("support", "support:1", _support(known, wisdom, ORIGIN, "key"), _support(known, wisdom, "", ""))
     yield from _reports(lang, known, wisdom)
     yield from _sharing(lang, known, wisdom)
 
@@ -163,11 +179,15 @@ def _offers(known: Case, wisdom: Wisdom) -> Iterator[Said]:
     for kind, one in told.items():
         on_page = replace(speech.secret_offer(one, wisdom, CODE, None), data={"code": CODE})
         yield Said(kind, "offer:1", speech.secret_offer(one, wisdom, CODE, f"{ORIGIN}/s/token"), on_page)
+    on_page = replace(cloud_talk.offer(_signing(known), wisdom, CODE, None), data={"code": CODE})
+    yield Said(
+        "sign_in.page", "signin:1", cloud_talk.offer(_signing(known), wisdom, CODE, f"{ORIGIN}/m365/token"), on_page
+    )
 
 
-def _support(known: Case, wisdom: Wisdom) -> Message:
+def _support(known: Case, wisdom: Wisdom, origin: str, key: str) -> Message:
     """What is handed over to support; the picture itself is of no matter here."""
-    places = handover.places_of(ORIGIN, "K7QF-2M", "key")
+    places = handover.places_of(origin, "K7QF-2M", key)
     found = reports(known.lang)["report_fail_login"]
     alt = description(found, speech.reader(known, wisdom, found))
     return handover.for_support(known, found, wisdom, places, Picture(alt, None))
@@ -195,7 +215,6 @@ TALK: Mapping[str, Make] = {
     "interrupted.own_fault": lambda known, wisdom: speech.interrupted(known, wisdom, own_fault=True),
     "cancelled": speech.cancelled,
     "unclear": speech.unclear,
-    "support": _support,
     "support.gone": handover.nothing_kept,
     "history": _history,
     "history.none": lambda known, wisdom: asides.history([], wisdom, known),
@@ -208,8 +227,7 @@ FORMS: Mapping[str, Make] = {
     "ask_servers.again": _wrong,
     "ask_admin": lambda known, wisdom: cloud_talk.ask_admin(replace(known, scenario="m365", account=None), wisdom),
     "sign_in": _sign_in,
-    "sign_in.page": lambda known, wisdom: cloud_talk.offer(_signing(known), wisdom, CODE, f"{ORIGIN}/m365/token"),
-    "sign_in.expired": lambda known, wisdom: cloud_talk.expired(_signing(known), wisdom),
+    "expired.sign_in": lambda known, wisdom: cloud_talk.expired(_signing(known), wisdom),
     "ask_ews": lambda known, wisdom: exchange_talk.ask_address(_exchange(known), wisdom),
     "ask_exchange": lambda known, wisdom: exchange_talk.ask_account(replace(_exchange(known), login_domain=""), wisdom),
     "ask_exchange.login_domain": lambda known, wisdom: exchange_talk.ask_account(_exchange(known), wisdom),

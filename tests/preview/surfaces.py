@@ -77,7 +77,7 @@ def _slack(one: Said, lang: Lang) -> Markup:
     names = slack_view.Names(words, "" if one.key == "silent" else f"K7QF-2M|{one.key}")
     drawn = slack.message(slack_view.shown(message, names).blocks)
     if "progress" in message.data:
-        drawn = slack.message((), plan=[plan(message.text), *tasks(message).values()]) + drawn
+        drawn = slack.message((), plan=[plan(message.text), *tasks(message, words).values()]) + drawn
     if one.kind == "offer":
         lead = words["form.secret.lead"].format(account=ACCOUNT, case="K7QF-2M", code=CODE)
         return drawn + slack.window(slack_window.secret_window({}, lead, words))

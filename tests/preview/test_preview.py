@@ -5,6 +5,7 @@ import inspect
 import json
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -85,6 +86,27 @@ def test_everything_that_the_bot_says_is_shown() -> None:
     words = MIND.wisdom("en").catalogue.texts["words"]
     talk = {key for key in words if key.startswith(("talk.", "button.")) and not key.startswith("talk.secret_kind.")}
     assert talk - phrases - {"button.export"} == set()
+
+
+def test_whatever_the_dialogue_can_post_is_shown() -> None:
+    told = {
+        key for path in (ROOT / "bot" / "core").glob("*.py") for key in _keys_in(ast.parse(path.read_text("utf-8")))
+    }
+    assert {"ask", "report", "offer", "signin", "support", "code"} <= told, "the source is read as it is written"
+    assert told - {one.key.partition(":")[0] for one in kinds("en")} == set()
+
+
+def _keys_in(tree: ast.AST) -> Iterator[str]:
+    """What stands before the colon in the names under which messages are posted."""
+    for call in ast.walk(tree):
+        if (
+            isinstance(call, ast.Call)
+            and getattr(call.func, "id", "") in ("Post", "OfferSecret", "Support")
+            and call.args
+        ):
+            for part in ast.walk(call.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value[:1].isalpha():
+                    yield part.value.partition(":")[0]
 
 
 @pytest.mark.parametrize(("folder", "key", "known"), [("slack", "type", slack.KNOWN), ("lark", "tag", lark.KNOWN)])

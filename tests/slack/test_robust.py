@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from bot.core.case import case_from_json
+from bot.core.message import Message
 from tests.servers.practice import ALL_GOOD, CERTIFICATE, CHAIN
 from tests.servers.slack import Answer, FakeSlack
 from tests.servers.slack.people import signed
@@ -42,6 +44,23 @@ async def test_a_signed_request_that_makes_no_sense_ends_nothing(slack: FakeSlac
         headers = signed(slack.signing_secret, body) | {"Content-Type": "application/json"}
         await ann.post(body, headers)
         assert (await ann.command("help")).status == 200
+
+
+async def test_plans_that_other_nodes_end_are_not_remembered_for_ever(
+    slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("handlers.slack.chat._REMEMBERED", 2)
+    ann = slack.person("UADMIN")
+    async with start() as bot:
+        for number in range(3):
+            await ann.command(CERTIFICATE.domain)
+            await ann.report(number)
+        port = bot.conversation._delivery._effects._ports["slack"]
+        rows = await bot.store.cases_of("slack:T0001:UADMIN")
+        message = Message("The check runs.", (), {"progress": "running"})
+        for row in rows:  # begun here, and nothing more of them is heard
+            assert (await port.post(case_from_json(row.state), "progress:9", message, again=False)).endswith("/stream")
+        assert len(port._told) == len(port._begun) == 2
 
 
 async def test_two_peoples_cases_never_mix(slack: FakeSlack, start: Start) -> None:

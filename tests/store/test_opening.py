@@ -21,7 +21,7 @@ from bot.store.place import ROOT, read_place
 from bot.store.rows import StoreError
 from bot.store.store import Store, open_store
 from bot.store.tables import metadata
-from tests.store.conftest import URL, a_case
+from tests.store.conftest import URL, a_case, check_brought_up, make_older
 
 _START = """
 import asyncio, sys
@@ -73,6 +73,12 @@ async def test_an_empty_file_and_one_with_somebody_elses_tables_are_brought_up(t
     async with open_store(URL, tmp_path) as store:
         await store.ping()
         assert await store.revision() == migrations.REVISION
+
+
+async def test_a_store_of_an_older_program_is_brought_up_with_everything_in_it(tmp_path: Path) -> None:
+    await make_older(URL, tmp_path)
+    async with open_store(URL, tmp_path) as store:
+        await check_brought_up(store)
 
 
 async def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:

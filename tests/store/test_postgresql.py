@@ -3,16 +3,18 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from bot.store import engine
+from bot.store.migrations import REVISION
 from bot.store.rows import StaleCase, StoreError
 from bot.store.store import open_store
 from tests.servers.postgres import Cluster, cluster, find_programs
 from tests.servers.real import RealServerMissing
-from tests.store.conftest import a_case
+from tests.store.conftest import a_case, check_brought_up, make_older
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 
@@ -54,6 +56,18 @@ async def test_an_event_is_taken_once_by_however_many_at_once(url: str) -> None:
         assert sum(isinstance(rows, list) for rows in taken) == 1
         assert all(rows is None or isinstance(rows, list | StaleCase) for rows in taken)
         assert len(await one.open_effects()) == 1
+
+
+async def test_a_store_of_an_older_program_is_brought_up_by_whichever_node_is_first(url: str, tmp_path: Path) -> None:
+    await make_older(url, tmp_path)
+
+    async def start() -> None:
+        async with open_store(url) as store:
+            assert await store.revision() == REVISION
+
+    await asyncio.gather(*(start() for _ in range(3)))
+    async with open_store(url) as store:
+        await check_brought_up(store)
 
 
 async def test_connections_are_kept_and_not_more_than_allowed(url: str) -> None:

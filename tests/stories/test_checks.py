@@ -78,7 +78,13 @@ async def test_where_no_server_is_found_buttons_name_the_situations(stage: Stage
         await ann.press(asked, "choose:scenario:exchange")
         second = await ann.report(1)
         assert (await stage.kept(second.case)).scenario == "exchange"
-        await ann.sees_with("form.exchange")
+        sheet = await ann.sheet(await ann.sees_with("form.exchange"), "exchange")
+        assert set(await sheet.send(ews="two words", account=f"admin@{domain}")) == {"ews"}
+        closed = await stage.world.closed(f"mail.{domain}", 443)
+        assert await sheet.send(ews=f"https://mail.{domain}:{closed.port}/EWS/Exchange.asmx") == {}, (
+            "no mailbox is needed"
+        )
+        assert (await stage.came_to(await ann.report(2)))[1] == "ews.connect"
 
 
 async def test_help_says_what_can_be_done(stage: Stage) -> None:

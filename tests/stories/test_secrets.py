@@ -107,7 +107,7 @@ async def test_an_offer_runs_out_and_can_be_had_again(stage: Stage, entry: str) 
         assert (await stage.came_to(await taro.report(1)))[0] == "pass"
 
 
-@pytest.mark.parametrize("way", ["in the first words", "beside an error text", "alone, after the offer"])
+@pytest.mark.parametrize("way", ["in the first words", "beside an error text", "alone, after the offer", "in settings"])
 async def test_a_pasted_secret_is_neither_used_nor_shown(stage: Stage, way: str) -> None:
     here = await house(stage, PASTED)
     taro = stage.person("taro", here.account)
@@ -117,6 +117,8 @@ async def test_a_pasted_secret_is_neither_used_nor_shown(stage: Stage, way: str)
                 await taro.begin(f"{here.domain} {here.account}\npassword: {PASTED}")
             case "beside an error text":
                 await taro.begin(f"535 5.7.8 authentication failed\nパスワード：{PASTED}")
+            case "in settings":
+                await taro.begin(f'{here.domain} {{"user": "{here.account}", "password": "{PASTED}"}}')
             case _:
                 await taro.begin(f"{here.domain} {here.account}")
                 await taro.offer()

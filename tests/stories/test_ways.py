@@ -92,13 +92,13 @@ async def test_checking_again_is_one_press(stage: Stage) -> None:
         assert not [seen for seen in ann.sees() if "cancel" in seen.actions]
 
 
-@pytest.mark.parametrize("way", ["button", "words"])
+@pytest.mark.parametrize("way", ["button", "button in a thread", "words"])
 async def test_a_check_under_way_is_cancelled(stage: Stage, way: str) -> None:
     ann = stage.person(ADMIN)
     domain = stage.domain("hang")
     hole = await stage.world.black_hole(f"imap.{domain}", 993)
     async with stage.bot():
-        await (ann.begin if way == "words" else ann.ask)(f"{domain} imap.{domain}:{hole.port}")
+        await (ann.ask if way == "button" else ann.begin)(f"{domain} imap.{domain}:{hole.port}")
         await ann.until(lambda: [seen for seen in ann.sees() if ann.words["stage.exists"] in seen.text])
         await (ann.say("cancel") if way == "words" else ann.press(await ann.sees_with("cancel"), "cancel"))
         await ann.hears("talk.cancelled")

@@ -1,6 +1,8 @@
 """msal's way to the network: this check's own, with its guard, its trust and its time limits; https only."""
 
 import asyncio
+import concurrent.futures
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
@@ -55,6 +57,24 @@ class GuardedHttp:
         if page.status >= _FIRST_FAULT:
             raise Malformed(f"HTTP status {page.status}")
         return _Response(page.status, page.body)
+
+
+async def apart(call: Callable[[], T]) -> T:
+    """What a call comes to, in a thread of its own: those of the loop are few, and others wait for them.
+
+    A sign-in may last a quarter of an hour. Nobody waits for the thread where the check was stopped, nor at the end.
+    """
+    coming: concurrent.futures.Future[T] = concurrent.futures.Future()
+    coming.set_running_or_notify_cancel()  # from now on it cannot be cancelled, and takes what the thread brings
+
+    def work() -> None:
+        try:
+            coming.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - for whoever waits
+            coming.set_exception(error)
+
+    threading.Thread(target=contextvars.copy_context().run, args=(work,), name="sign-in", daemon=True).start()
+    return await asyncio.wrap_future(coming)
 
 
 def understood(call: Callable[[], T]) -> T:

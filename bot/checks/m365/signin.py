@@ -5,7 +5,6 @@ who signed in and what he may do; one for the mail servers is handed on to the s
 None is kept or logged.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +16,7 @@ from bot.checks.link.faults import Malformed
 from bot.checks.link.line import Line
 from bot.checks.link.stream import printable
 from bot.checks.m365.answers import read_sign_in, refused
-from bot.checks.m365.guarded import GuardedHttp, forgetful_cache, load_msal, understood
+from bot.checks.m365.guarded import GuardedHttp, apart, forgetful_cache, load_msal, understood
 from bot.core.cloud import DeviceCode, Registration, SignIn, SignInFacts
 from bot.core.cloud_grant import BASIC, RESERVED, Returned, unpack
 from bot.core.cloud_mail import ACCESS, SCOPES, MailAccess, Token, services_in
@@ -46,11 +45,11 @@ async def _by_code(line: Line, way: SignIn) -> tuple[SignInFacts, MailAccess | N
     """A device code (RFC 8628) is shown, and it is waited until somebody has signed in with it."""
     flow = _DeviceFlow(line, way)
     try:
-        code = await asyncio.to_thread(understood, flow.begin)
+        code = await apart(lambda: understood(flow.begin))
         if not isinstance(code, DeviceCode):
             return replace(code, by_code=True), None
         way.show(code)
-        facts, access = await asyncio.to_thread(understood, flow.wait)
+        facts, access = await apart(lambda: understood(flow.wait))
         return replace(facts, by_code=True), access
     finally:
         flow.stopped.set()
@@ -65,7 +64,7 @@ async def _by_grant(line: Line, grant: Secret, app: Registration | None) -> tupl
         raise Malformed("the sign-in page has no app registration")
     flow = _Redeeming(line, app, returned)
     try:
-        facts, access = await asyncio.to_thread(understood, flow.redeem)
+        facts, access = await apart(lambda: understood(flow.redeem))
     finally:
         flow.stopped.set()
     for secret in (Secret(returned.code), Secret(returned.verifier), app.client_secret):

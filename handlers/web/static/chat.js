@@ -121,9 +121,10 @@ function draw(data) {
   const parts = blocks(data.body.blocks, page);
   if (verdict) {
     const link = make("a", { class: "button", href: `/r/${open}`, target: "_blank", rel: "noopener" }, words.full_report);
+    const file = make("a", { class: "button", href: `/r/${open}/export`, download: `migcheck-${open}.json` }, words.export);
     const last = parts.at(-1);
-    if (last?.classList.contains("buttons")) last.append(link);
-    else parts.push(make("div", { class: "buttons" }, link));
+    if (last?.classList.contains("buttons")) last.append(link, file);
+    else parts.push(make("div", { class: "buttons" }, link, file));
   }
   return make(
     "article",

@@ -131,7 +131,7 @@ class Batch:
             request = read_request(options, lang)
         except InputError as error:
             return input_report(case, error, options, lang, wisdom)
-        return await run(Check(case, request, wisdom, network, any_port=True))
+        return await run(Check(case, request, wisdom, network, any_port=True, transcript=False))
 
 
 class _Place:

@@ -54,3 +54,5 @@ class Check:
     """How the person can sign in with Microsoft, None where nobody will."""
     admit: Callable[[frozenset[str]], Awaitable[bool]] | None = None
     """Asked before hosts that were discovered are connected to; False ends the check with NotAdmitted."""
+    transcript: bool = True
+    """Whether what was said goes with the report: support asks for it, of a batch nobody does."""

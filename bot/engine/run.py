@@ -48,7 +48,8 @@ async def run(check: Check) -> Report:
     finally:
         net.close()
     took = (time.monotonic() - net.begun) * 1000
-    return replace(_report(check, walk, started, took), transcript=walk.transcript())
+    report = _report(check, walk, started, took)
+    return replace(report, transcript=walk.transcript()) if check.transcript else report
 
 
 class _Walk:

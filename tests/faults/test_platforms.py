@@ -18,7 +18,7 @@ from handlers.slack.tokens import InstalledTokens
 from tests.nodes.people import doubles, ends, names
 from tests.servers.lark import FakeLark
 from tests.servers.practice import CERTIFICATE
-from tests.servers.slack import FakeSlack, Person
+from tests.servers.slack import Answer, FakeSlack, Person
 from tests.servers.world import World
 from tests.slack.conftest import data_of
 from tests.slack.test_install import install, several
@@ -165,3 +165,24 @@ async def test_slack_is_away_while_a_token_is_to_be_renewed() -> None:
     nobody = AsyncWebClient(base_url=f"http://127.0.0.1:{free_port()}/api/")
     tokens = InstalledTokens(Bots(), AsyncTokenRotator(client_id="1.2", client_secret="x", client=nobody))
     assert await tokens.token(Where("T0001", "U0001", "", None, None, False, None)) == "xoxe.xoxb-old"
+
+
+@pytest.mark.parametrize("status", [0, 503])
+async def test_a_plan_whose_beginning_was_not_heard_of_is_found(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Slack begins it and the answer is lost; a plan carries no name."""
+    async with MoodySlack() as slack, running(world, monkeypatch, **slack_stories.settings_of(slack)) as bot:
+        slack.delivery.url = f"{bot.origin}/slack/events"
+        ann = slack.person("UADMIN")
+        slack.script["chat.startStream"].append(Answer(after_effect=True, status=status))
+        root = await ann.says(CERTIFICATE.domain)
+        await ann.report()
+        await bot.conversation.settle()
+        (plan,) = [m for m in ann.sees() if m.tasks]
+        assert (plan.stream, plan.thread) == ("done", root)
+        assert doubles(slack) == []
+        await ann.says(CERTIFICATE.domain)
+        await ann.report(1)
+        assert len([m for m in ann.sees() if m.tasks]) == 2, "plans are not given up for one lost answer"
+    assert slack.faults == []

@@ -33,6 +33,7 @@ _RETRIES, _LONGEST_PAUSE = 20, 60
 _RESTART_AFTER = 1.0
 _REMAINS_HOURS = 24
 """For so long a job that has failed for good serves whoever looks for the cause."""
+_LOOK_AGAIN = 0.1
 _HAND_BACK = 2.0
 """Seconds of the time to end that are kept for giving back what is under way."""
 _TASKS: tuple[Task, ...] = ("deliver", "check", "watch", "expire")
@@ -134,8 +135,18 @@ class SharedQueue:
     async def close(self, grace: float) -> None:
         if self._end_by is None:
             self._end_by = asyncio.get_running_loop().time() + grace
+        with contextlib.suppress(ConnectorException, psycopg.Error, OSError):
+            await self._empty_own(self._end_by - _HAND_BACK)
         await self._end(self._queues)
         await self._app.close_async()
+
+    async def _empty_own(self, until: float) -> None:
+        """Let what only this node can do begin, as far as there is time: a secret that was just typed, for instance."""
+        own = next((queue for queue in self._tasks if queue.startswith(_OWN)), None)
+        while own is not None and asyncio.get_running_loop().time() < until:
+            if not list(await self._app.job_manager.list_jobs_async(queue=own, status="todo")):
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
 
     async def ready(self) -> None:
         """Raises StoreError where this node cannot work at its queues now."""

@@ -31,7 +31,7 @@ class Reception:
 
     def __init__(self, means: Means, conversation: Conversation, port: LarkPort, settings: Settings) -> None:
         self._threads, self._people, self._clock = means.threads, means.people, means.clock
-        self._seen = Seen.beside(means.store)
+        self._store, self._seen = means.store, Seen.beside(means.store)
         self._conversation, self._desk = conversation, Desk(means)
         self._openings = Openings(means, conversation, settings)
         self._presses = Presses(means, conversation, port, self._openings, self._desk, self._later)
@@ -70,10 +70,9 @@ class Reception:
             await self._people.remember(said.where, lang=heard.lang)
         if said.group and heard.secret_seen:
             self._later(self._desk.take_back(said.message))
-        case = await self._case(said)
-        if case is not None:
-            await self._conversation.handle(said.id, case, Typed(without_command(said.text) or said.text))
-        else:
+        case, typed = await self._case(said), Typed(without_command(said.text) or said.text)
+        # A thread is kept before its case: what came in between comes again, and begins the case then.
+        if case is None or not (await self._conversation.handle(said.id, case, typed) or await self._is_a_case(case)):
             await self._asked(said, _asked_of(said))
 
     async def _pressed(self, press: Press) -> Answer:
@@ -95,6 +94,9 @@ class Reception:
         """The case whose thread a message belongs to, if it is this person's."""
         known = await self._threads.at(said.where.chat, said.root)
         return known.case_id if known is not None and known.person == said.where.person else None
+
+    async def _is_a_case(self, name: str) -> bool:
+        return await self._store.case(name) is not None
 
     async def _asked(self, said: Said, asked: Asked) -> None:
         """A message that begins something: a case, mostly, in the person's direct chat."""

@@ -110,8 +110,12 @@ class Reception:
         `beside` says that it only came with a file: then words that mean nothing here are not asked about.
         """
         known = await self._threads.at(said.where.channel, said.root)
-        if known is not None and known.person == said.where.person:
-            await self._conversation.handle(said.id, known.case_id, Typed(text))
+        if (
+            known is not None
+            and known.person == said.where.person
+            # A thread is kept before its case: what came in between comes again, and begins the case then.
+            and (await self._conversation.handle(said.id, known.case_id, Typed(text)) or await self._is_a_case(known))
+        ):
             return
         if understand(text).wish == "history":
             self._later(self._home.history(said.where, said.root))
@@ -256,6 +260,9 @@ class Reception:
                     await self._conversation.handle(name, case, event)
                     return None
         return None
+
+    async def _is_a_case(self, thread: Thread) -> bool:
+        return await self._store.case(thread.case_id) is not None
 
     async def _is_theirs(self, case: Case) -> bool:
         """Whether a thread that is there already is this person's: then the request has come before."""

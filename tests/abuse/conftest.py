@@ -1,27 +1,18 @@
 """A store of each kind for limits, and the worlds in which strangers do what they can."""
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.store.store import Store, open_store
-from tests.servers.postgres import Postgres, find_programs, server
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import Postgres, or_skip, server
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """Skip, with the reason, where the package is missing; in CI that is a failure."""
-    try:
-        find_programs()
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with server() as made:
-        yield made
+    with or_skip(server()) as running:
+        yield running
 
 
 @pytest.fixture

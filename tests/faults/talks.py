@@ -13,6 +13,7 @@ UNLIMITED = {
     for name in ("PROBES_PER_HOST", "CHECKS_PER_PERSON", "LOGINS_PER_ACCOUNT")
 }
 PATIENCE = 100.0
+_GONE = 410
 
 
 async def furnish_for_many(world: World) -> None:
@@ -40,7 +41,7 @@ class Talk:
         await self.person.sees_with("form.account", limit=PATIENCE)
         await self.person.says(account, thread=root)
         while not self.done:
-            await type_insistently(await self._link(), "mistyped-mistyped")
+            await self._type()
             self.done = await self._end()
             if not self.done:
                 await self._report()
@@ -52,7 +53,7 @@ class Talk:
     async def _end(self) -> bool:
         """Wait for the end of the next run: whether it brought a report. One that was cut off is asked for again."""
         run = len(self._ended) + 1
-        told = await until(lambda: self._named(f"report:{run}") or self._named(f"interrupted:{run}"), PATIENCE)
+        told = await until(lambda: self._told(run), PATIENCE)
         self._ended.add(run)
         if self._named(f"report:{run}"):
             return True
@@ -60,17 +61,26 @@ class Talk:
         await self.person.presses(told, "recheck")
         return False
 
-    async def _link(self) -> str:
-        """The newest offer's, once it was shown."""
-        link: str = await until(
-            lambda: next((link for link in self._links() if link not in self._used), None), PATIENCE
-        )
-        self._used.add(link)
-        return link
+    async def _type(self) -> None:
+        """Where an offer says. One that was made twice over a crash has another way by now; the answer may be lost."""
+        run, status = len(self._ended) + 1, _GONE
+        while status == _GONE:
+            found = await until(lambda: self._told(run) or self._fresh_link(), PATIENCE)
+            if not isinstance(found, str):
+                return
+            self._used.add(found)
+            status = await type_insistently(found, "mistyped-mistyped")
+
+    def _fresh_link(self) -> str | None:
+        return next((link for link in self._links() if link not in self._used), None)
 
     def _links(self) -> list[str]:
         offers = [m.action("secret") for m in self.person.sees() if m.action("cancel")]
         return [str(button["url"]) for button in offers if button is not None]
+
+    def _told(self, run: int) -> Posted | None:
+        """How a run has ended."""
+        return self._named(f"report:{run}") or self._named(f"interrupted:{run}")
 
     def _named(self, key: str) -> Posted | None:
         named = (m for m in self.person.sees() if m.blocks and str(m.blocks[0].get("block_id")).endswith(f"/{key}"))

@@ -1,6 +1,5 @@
 """`doctor` and a real PostgreSQL: the store's server, its clock, and the queue of several nodes."""
 
-import os
 from collections.abc import Iterator
 
 import procrastinate
@@ -12,23 +11,15 @@ from bot.store.look import look_at_queue
 from bot.store.migrations import REVISION
 from bot.store.store import open_store
 from tests.health.test_stored import every_line_says_what_to_do, stored, told
-from tests.servers.postgres import Postgres, find_programs, server
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import Postgres, or_skip, server
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """Skip, with the reason, where the package is missing; in CI that is a failure."""
-    try:
-        find_programs()
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with server() as made:
-        yield made
+    with or_skip(server()) as running:
+        yield running
 
 
 @pytest.fixture

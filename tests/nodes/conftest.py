@@ -12,9 +12,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.servers.postgres import Cluster, Postgres, cluster, server
+from tests.servers.postgres import Cluster, Postgres, cluster, or_skip, server
 from tests.servers.practice import furnish
-from tests.servers.real import RealServerMissing
 from tests.servers.slack import FakeSlack
 from tests.servers.world import World
 from tests.slack.running import free_port
@@ -139,25 +138,15 @@ Launch = Callable[..., contextlib.AbstractAsyncContextManager[Fleet]]
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    try:
-        with server() as running:
-            yield running
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with or_skip(server()) as running:
+        yield running
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Cluster]:
     """A server of the test's own, which it may stop and kill."""
-    try:
-        with cluster() as running:
-            yield running
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with or_skip(cluster()) as running:
+        yield running
 
 
 @pytest.fixture

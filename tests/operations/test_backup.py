@@ -13,8 +13,7 @@ import pytest
 
 from bot.store.rows import CaseRow
 from bot.store.store import open_store
-from tests.servers.postgres import Postgres, find_programs, server
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import Postgres, find_programs, or_skip, server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECTION = (ROOT / "docs" / "operations.md").read_text().partition("## Backup and restore")[2].partition("\n## ")[0]
@@ -43,15 +42,8 @@ async def test_sqlite_is_copied_while_it_is_in_use(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    """Skip, with the reason, where the package is missing; in CI that is a failure."""
-    try:
-        find_programs()
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with server() as made:
-        yield made
+    with or_skip(server()) as running:
+        yield running
 
 
 @pytest.mark.real

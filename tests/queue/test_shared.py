@@ -1,7 +1,6 @@
 """The queue of several nodes against a real PostgreSQL: what is lost is found, what has failed is forgotten."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,8 +11,7 @@ import pytest
 from bot.queue.job import CHECKS, Job
 from bot.queue.shared import SharedQueue
 from bot.store.rows import StoreError
-from tests.servers.postgres import Cluster, cluster
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import Cluster, cluster, or_skip
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 CHECK = Job("check", "CASE-1", 1, CHECKS, "effect:1", "run:CASE-1:1")
@@ -21,13 +19,8 @@ CHECK = Job("check", "CASE-1", 1, CHECKS, "effect:1", "run:CASE-1:1")
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Cluster]:
-    try:
-        with cluster() as running:
-            yield running
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with or_skip(cluster()) as running:
+        yield running
 
 
 @pytest.fixture

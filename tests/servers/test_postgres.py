@@ -1,29 +1,20 @@
 """The PostgreSQL of the tests starts, keeps databases apart, comes back with its data, and is gone afterwards."""
 
-import os
 import subprocess
 from collections.abc import Iterator
 
 import psycopg
 import pytest
 
-from tests.servers.postgres import _SETTINGS, Cluster, cluster, find_programs, server
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import _SETTINGS, Cluster, cluster, or_skip, server
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Cluster]:
-    """Skip, with the reason, where the package is missing; in CI that is a failure."""
-    try:
-        find_programs()
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with cluster() as made:
-        yield made
+    with or_skip(cluster()) as running:
+        yield running
 
 
 def ask(url: str, question: str) -> list[tuple[object, ...]]:

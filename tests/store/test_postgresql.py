@@ -1,7 +1,6 @@
 """The store in PostgreSQL: connections that are kept, and what becomes of them when the server goes away."""
 
 import asyncio
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from bot.store import engine
 from bot.store.migrations import REVISION
 from bot.store.rows import StaleCase, StoreError
 from bot.store.store import open_store
-from tests.servers.postgres import Cluster, cluster, find_programs
-from tests.servers.real import RealServerMissing
+from tests.servers.postgres import Cluster, cluster, or_skip
 from tests.store.conftest import a_case, check_brought_up, make_older
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
@@ -21,15 +19,8 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("postgres")]
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Cluster]:
-    """Skip, with the reason, where the package is missing; in CI that is a failure."""
-    try:
-        find_programs()
-    except RealServerMissing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with cluster() as made:
-        yield made
+    with or_skip(cluster()) as running:
+        yield running
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ async def test_ones_own_cases_are_listed(stage: Stage) -> None:
         assert ALL_GOOD.domain not in await ann.hands.cases()
         await ann.begin(ALL_GOOD.domain)
         report = await ann.report()
+        await ann.sees_with("form.account")  # which follows the report, and is no list
         listed = await ann.hands.cases()
         assert report.case in listed
         assert ALL_GOOD.domain in listed

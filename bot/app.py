@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from aiohttp import web
 
-from bot import __version__
+from bot import __version__, metrics
 from bot.core.model import Lang
 from bot.core.wisdom import Wisdom
-from bot.faults import own_fault
 from bot.logs import set_up_logging
 from bot.network import open_network, registration, wisdom_in
 from bot.queue.job import Queue
@@ -326,7 +325,7 @@ async def _repeating(seconds: float, act: Callable[[], Awaitable[object]]) -> As
             try:
                 await act()
             except Exception as error:  # noqa: BLE001 - upkeep must go on
-                _log.error("upkeep failed", fault=own_fault(error))
+                _log.error("upkeep failed", fault=metrics.fault(error))
             await asyncio.sleep(seconds)
 
     task = asyncio.create_task(repeat())

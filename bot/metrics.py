@@ -23,6 +23,7 @@ from prometheus_client import (
 from bot.checks.steps import STEPS
 from bot.core.events import Limited
 from bot.core.model import SCENARIOS, Report, StepResult
+from bot.faults import own_fault
 from bot.knowledge import knowledge
 from bot.queue import job
 from bot.store.rows import StoreError
@@ -133,6 +134,12 @@ def limited(kind: str) -> None:
 def failed(error: BaseException) -> None:
     """An error that goes to the log: the store's, or a fault of the bot's own."""
     (STORE_ERRORS if isinstance(error, StoreError) else FAULTS).inc()
+
+
+def fault(error: BaseException) -> str:
+    """What has failed and where, for the log; counted."""
+    failed(error)
+    return own_fault(error)
 
 
 def answered(route: str, method: str, status: int, begun: float) -> None:

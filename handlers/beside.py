@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
+from bot import metrics
 from bot.core import asides
 from bot.core.abilities import Abilities, Mind
 from bot.core.access import Access, is_admin, may_know
 from bot.core.case import Case
-from bot.core.events import Event, Meet, Met, Share, Shared, StartCheck
+from bot.core.events import Event, Limited, Meet, Met, Share, Shared, StartCheck
 from bot.core.model import Report, Request
 from bot.core.privilege import neutral
 from bot.engine.check import Network
@@ -63,15 +64,16 @@ class Beside:
     async def admits(self, case: Case, start: StartCheck, task: Due, *, secret: bool) -> bool:
         """Whether a run may begin; otherwise the person is told."""
         await self._calm.wait()
-        over = await self._gate.admit(case, start, self._clock(), secret=secret)
-        if over is not None:
-            await self._handle(f"limited:{task.id}", case.id, over)
-        return over is None
+        return await self._is_free(case, task, await self._gate.admit(case, start, self._clock(), secret=secret))
 
     async def admits_hosts(self, case: Case, start: StartCheck, task: Due, hosts: frozenset[str]) -> bool:
         """Whether servers that a run has found may be probed; otherwise the person is told."""
-        over = await self._gate.admit_hosts(case, start, hosts, self._clock())
+        return await self._is_free(case, task, await self._gate.admit_hosts(case, start, hosts, self._clock()))
+
+    async def _is_free(self, case: Case, task: Due, over: Limited | None) -> bool:
+        """Whether nothing is over; otherwise the person is told."""
         if over is not None:
+            metrics.limited(over.kind)
             await self._handle(f"limited:{task.id}", case.id, over)
         return over is None
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
+from bot import metrics
 from bot.core.case import Case
-from bot.core.events import Amend, ForgetSecret, OfferSecret, Share, Whisper
-from bot.faults import own_fault
+from bot.core.events import Amend, Effect, ForgetSecret, OfferSecret, Post, Share, Support, Whisper
 from bot.queue.job import Job
 from bot.store.rows import StoreError
 from bot.store.store import Store
@@ -20,6 +20,14 @@ _TRIES = 4
 _FIRST_PAUSE = 0.25
 _ONCE = (Whisper, Share, ForgetSecret)
 """Effects that would be shown twice if they were carried out twice, or end what was offered later."""
+_COUNTED: Mapping[type[Effect], metrics.DeliveryKind] = {
+    Post: "post",
+    Amend: "amend",
+    Whisper: "whisper",
+    Share: "share",
+    OfferSecret: "offer",
+    Support: "post",
+}
 _log = structlog.get_logger(__name__)
 
 
@@ -87,16 +95,23 @@ class Delivery:
             return None  # erased meanwhile
         for turn in range(_TRIES):
             try:
-                return await self._effects.carry_out(case, due)
+                await self._effects.carry_out(case, due)
             except StoreError:
                 raise
             except Unreachable as error:
                 _log.info("a person cannot be reached any more", case=due.case, why=str(error))
-                return None
+                break
             except Exception as error:  # noqa: BLE001 - one message must not end the conversation
-                _log.error("a message could not be delivered", case=due.case, turn=turn, fault=own_fault(error))
+                _log.error("a message could not be delivered", case=due.case, turn=turn, fault=metrics.fault(error))
+            else:
+                return _count(case, due, ok=True)
             await asyncio.sleep(_FIRST_PAUSE * 2**turn)
-        return None
+        return _count(case, due, ok=False)
 
     async def _done(self, dues: Iterable[Due]) -> None:
         await self._store.effects_done([one.id for one in dues], self._effects.now())
+
+
+def _count(case: Case, due: Due, *, ok: bool) -> None:
+    if (kind := _COUNTED.get(type(due.effect))) is not None:
+        metrics.delivered(case.surface, kind, ok=ok)

@@ -21,7 +21,6 @@ from bot.core.model import Lang, Report, StepResult
 from bot.core.secret import Secret
 from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
-from bot.faults import own_fault
 from bot.queue.job import CHECKS, Job
 from bot.store.rows import StoreError
 from bot.store.store import Store
@@ -71,7 +70,7 @@ class Orders:
 
 
 class Runs:
-    """`tell` takes events, `keep` stores a report before anybody is told of it."""
+    """`tell` takes events; a report is stored before anybody is told of it."""
 
     def __init__(  # noqa: PLR0917 - one of each part
         self,
@@ -125,7 +124,7 @@ class Runs:
         except StoreError:
             raise  # nothing can be told now: the job is tried again
         except Exception as error:  # noqa: BLE001 - the bot's own fault: the person is told so, and that it is not the server's
-            _log.error("a check failed", case=orders.case.id, fault=own_fault(error))
+            _log.error("a check failed", case=orders.case.id, fault=metrics.fault(error))
             end = Interrupted(orders.start.run, own_fault=True)
         await _insist(lambda: self._tell(f"{name}:end", orders.case.id, (end,)))
 

@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from bot import metrics
 from bot.core.case import Case, case_from_json
 from bot.core.dialogue import Mind
 from bot.core.events import Watch
 from bot.core.model import Report, Request
 from bot.engine.check import Check, Network, NotAdmitted
 from bot.engine.run import run
-from bot.faults import own_fault
 from bot.queue.job import Job, Queue
 from bot.store.store import Store
 from handlers.jobs import Due, Rules, due, look_job
@@ -62,7 +62,7 @@ class Watches:
         except NotAdmitted:
             return False
         except Exception as error:  # noqa: BLE001 - the next look may go better
-            _log.error("a look of a watch failed", case=case.id, fault=own_fault(error))
+            _log.error("a look of a watch failed", case=case.id, fault=metrics.fault(error))
             return False
         return recovered(report, watch.failing_step)
 

@@ -8,7 +8,7 @@ from weakref import WeakValueDictionary
 
 import structlog
 
-from bot.faults import own_fault
+from bot import metrics
 from bot.logs import of_case
 from bot.queue.job import CHECKS, WATCHES, Job, Work
 from bot.store.rows import StoreError
@@ -127,10 +127,11 @@ class LocalQueue:
                 with of_case(job.case):
                     return await self._work[job.task](job)
             except StoreError as error:
+                metrics.failed(error)
                 _log.warning("a job waits for the store", task=job.task, case=job.case, why=str(error))
             except Exception as error:  # noqa: BLE001 - the next try may go better
                 left -= 1
-                _log.error("a job failed", task=job.task, case=job.case, left=left, fault=own_fault(error))
+                _log.error("a job failed", task=job.task, case=job.case, left=left, fault=metrics.fault(error))
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
         return None

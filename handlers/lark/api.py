@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 import structlog
 
+from bot import metrics
+
 _WRONG, _TOO_MANY, _SERVER_FAULT = 400, 429, 500
 _PATIENCE = 600.0
 """Seconds that a call may be tried again and again: longer than any wait that Lark asks for."""
@@ -148,6 +150,7 @@ class Api:
                 data = await _json(response)
                 return _meaning(response, data)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            metrics.platform_failed("lark", "lost")
             _log.info("Lark did not answer", path=path.partition("?")[0], error=type(error).__name__)
             return _Later()
 
@@ -171,9 +174,13 @@ def _meaning(response: aiohttp.ClientResponse, data: Mapping[str, Any]) -> _Answ
     """An answer: its data, later, or the code of a refusal."""
     code = data.get("code")
     if response.status == _TOO_MANY or code in _RATES:
+        metrics.platform_failed("lark", "rate_limited")
         return _Later(_seconds(response.headers))
     if response.status >= _SERVER_FAULT:
+        metrics.platform_failed("lark", "server")
         return _Later()
+    if code != _OK:
+        metrics.platform_failed("lark", "refused")
     if not isinstance(code, int):  # some other server's page: no such address, or a proxy that forbids
         return -response.status if response.status >= _WRONG else _Later()
     return data if code == _OK else code

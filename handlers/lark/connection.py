@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from bot.faults import own_fault
+from bot import metrics
 
 Receive = Callable[[bytes], Awaitable[Mapping[str, Any]]]
 """Deals with a payload; what the answer says."""
@@ -120,7 +120,7 @@ class Connection:
         try:
             return done.result(_ACK)
         except Exception as error:  # noqa: BLE001 - whatever it is, its words may hold the payload
-            _log.error("an event could not be dealt with", fault=own_fault(error))
+            _log.error("an event could not be dealt with", fault=metrics.fault(error))
             raise RuntimeError("not dealt with") from None
 
 

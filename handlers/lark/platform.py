@@ -12,9 +12,9 @@ import aiohttp
 import structlog
 from aiohttp import web
 
+from bot import metrics
 from bot.core.dialogue import Mind
 from bot.core.model import Lang
-from bot.faults import own_fault
 from bot.settings import LarkSettings, Settings
 from bot.store.store import Store
 from bot.store.threads import Threads
@@ -105,6 +105,7 @@ class LarkPlatform:
         try:
             body = self._envelopes.open(request.headers, raw)
         except Forged as forged:
+            metrics.forged("lark")
             _log.warning("a request to /lark/events was refused", why=str(forged))
             return web.json_response({}, status=_REFUSED)
         if body.get("type") == "url_verification":
@@ -116,7 +117,7 @@ class LarkPlatform:
             return web.json_response(dict(await self._deal_with(body)))
         except Exception as error:  # noqa: BLE001 - Lark is told so and comes again; no payload is logged
             self._envelopes.forget(request.headers)
-            _log.error("an event could not be dealt with", fault=own_fault(error))
+            _log.error("an event could not be dealt with", fault=metrics.fault(error))
             return web.json_response({}, status=_OWN_FAULT)
 
     async def _received(self, payload: bytes) -> Mapping[str, Any]:

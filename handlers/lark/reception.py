@@ -5,9 +5,9 @@ from collections.abc import Awaitable
 
 import structlog
 
+from bot import metrics
 from bot.core.events import Pasted, Typed
 from bot.core.understanding import understand
-from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.seen import Seen
 from handlers.asked import Asked, read_request
@@ -146,4 +146,4 @@ async def _quietly(work: Awaitable[object]) -> None:
     try:
         await work
     except Exception as error:  # noqa: BLE001 - an answer in the background ends nothing else
-        _log.error("something for a person at Lark failed", fault=own_fault(error))
+        _log.error("something for a person at Lark failed", fault=metrics.fault(error))

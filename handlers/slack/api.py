@@ -11,6 +11,8 @@ import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import metrics
+
 _TOO_MANY, _SERVER_FAULT = 429, 500
 _PATIENCE = 600.0
 """Seconds that a call may be tried again and again: longer than any wait that Slack asks for."""
@@ -88,6 +90,7 @@ class Api:
         except SlackApiError as error:
             return _meaning(method, error)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
+            metrics.platform_failed("slack", "lost")
             _log.info("Slack did not answer", method=method, error=type(error).__name__)
             raise Lost from None
         data = answer.data
@@ -101,9 +104,12 @@ def _meaning(method: str, error: SlackApiError) -> _Later:
     data = getattr(response, "data", None)
     word = str(data.get("error", "")) if isinstance(data, dict) else ""
     if status == _TOO_MANY or word in ("ratelimited", "rate_limited"):
+        metrics.platform_failed("slack", "rate_limited")
         return _Later(_seconds(getattr(response, "headers", {})))
     if status >= _SERVER_FAULT or word in _PASSING or not word:
+        metrics.platform_failed("slack", "server")
         raise Lost
+    metrics.platform_failed("slack", "refused")
     raise Refused(method, word)
 
 

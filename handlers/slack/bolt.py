@@ -10,6 +10,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot import metrics
 from handlers.slack.inbound import (
     read_command,
     read_message,
@@ -94,9 +95,7 @@ def listen(app: AsyncApp, reception: Reception, command: str, removed: Callable[
 
 async def _failed(error: Exception, logger: logging.Logger) -> BoltResponse:
     """A fault of ours: Slack is told so and comes again; no payload is logged."""
-    from bot.faults import own_fault  # noqa: PLC0415 - seldom
-
-    logger.error(own_fault(error))
+    logger.error(metrics.fault(error))
     return BoltResponse(status=_FAULT, body="")
 
 

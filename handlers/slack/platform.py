@@ -18,6 +18,7 @@ from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
 from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
+from bot import metrics
 from bot.core.dialogue import Mind
 from bot.settings import Settings, SlackSettings
 from bot.store.installations import Installations
@@ -41,6 +42,8 @@ from handlers.slack.tokens import InstalledTokens, OneToken, Tokens
 from handlers.slack.windows import Windows
 from handlers.slack.words import Words
 
+_UNSIGNED = 401
+"""What Bolt answers to a request whose signature is missing, wrong or too old."""
 _log = structlog.get_logger(__name__)
 
 
@@ -119,7 +122,10 @@ class SlackPlatform:
             raise web.HTTPBadRequest from None
         assert self._conversation is not None  # `listen` comes before the server
         with self._conversation.calm.request():
-            return await to_aiohttp_response(await self._app.async_dispatch(asked))
+            answer = await self._app.async_dispatch(asked)
+        if answer.status == _UNSIGNED:
+            metrics.forged("slack")
+        return await to_aiohttp_response(answer)
 
     async def _install(self, request: web.Request) -> web.Response:
         assert self._flow is not None  # otherwise there is no such route

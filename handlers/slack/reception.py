@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from bot import metrics
 from bot.core.access import is_admin
 from bot.core.case import Case, case_from_json, case_id
 from bot.core.events import Event, Pasted, Pressed, Submitted, Typed
@@ -15,7 +16,6 @@ from bot.core.forms import read_form
 from bot.core.intake import EXAMPLES
 from bot.core.secret import Secret
 from bot.core.understanding import understand
-from bot.faults import own_fault
 from bot.settings import Settings
 from bot.store.installations import Installations
 from bot.store.threads import Thread
@@ -287,7 +287,7 @@ class Reception:
         try:
             await work
         except Exception as error:  # noqa: BLE001 - an answer in the background ends nothing else
-            _log.error("something for a person at Slack failed", fault=own_fault(error))
+            _log.error("something for a person at Slack failed", fault=metrics.fault(error))
 
 
 def _elsewhere(where: Where) -> Where:

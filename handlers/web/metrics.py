@@ -10,7 +10,6 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot import metrics
-from bot.faults import own_fault
 
 Depth = Callable[[], Awaitable[Mapping[str, tuple[int, float]]]]
 """Asks the queue: by the queue's name, how many jobs wait and how old the oldest is, in seconds."""
@@ -41,8 +40,7 @@ class Metrics:
             async with asyncio.timeout(_PATIENCE):
                 return await self._depth()
         except Exception as error:  # noqa: BLE001 - whatever it is, the other figures are wanted
-            _log.warning("the queue could not be asked", fault=own_fault(error))
-            metrics.failed(error)
+            _log.warning("the queue could not be asked", fault=metrics.fault(error))
             return None
 
 

@@ -9,8 +9,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot import metrics
 from bot.core.dialogue import Mind
-from bot.faults import own_fault
 from handlers.web.clients import PATIENT, Patience, accept, body_guard
 from handlers.web.guard import add_headers, host_guard
 from handlers.web.pages import notice, serve_static, words_in
@@ -59,7 +59,7 @@ def _faults(mind: Mind) -> Middleware:
         except RecursionError:
             status = 400  # a body that is nested as no client of ours nests
         except Exception as error:  # noqa: BLE001 - the last border; the words of a foreign error may hold anything
-            _log.error("a page failed", method=request.method, fault=own_fault(error))
+            _log.error("a page failed", method=request.method, fault=metrics.fault(error))
             status = 500
         lang = language(request)
         kind = _NOTICES.get(status, "page.fault" if status >= _OWN_FAULT else "page.refused")

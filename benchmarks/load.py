@@ -72,7 +72,7 @@ def nodes(plan: Plan, environment: Mapping[str, str], log: Path) -> Iterator[tup
         roles = ["all"] if plan.single else ["web"] * plan.webs + ["worker"] * plan.workers
         started = [stack.enter_context(node(environment, log, role, None)) for role in roles]
         ports = [one.origin.rpartition(":")[2] for one, role in zip(started, roles, strict=True) if role != "worker"]
-        process = stack.enter_context(serving(None, "benchmarks.balancer", str(port), *ports))
+        process = stack.enter_context(serving(None, "tests.servers.balancer", str(port), *ports))
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield f"http://127.0.0.1:{port}", started

@@ -2,7 +2,7 @@
 
 import math
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.core import cloud_talk
@@ -35,6 +35,8 @@ from handlers.port import Port
 from handlers.support import messages_for_support
 
 _KEY_BYTES = 16
+Make = Callable[[], Awaitable[tuple[Message, Message]]]
+"""Makes a message when it is shown: what is kept of it opens nothing; what is shown may hold a link that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +99,16 @@ class Effects:
     async def _show(self, port: Port, case: Case, due: Due) -> None:
         match due.effect:
             case Post(key=key, message=message):
-                await self._post(port, case, key, message, report="verdict" in message.data)
+                await self._post(port, case, key, message)
             case Amend(key=key, message=message):
                 await self._amend(port, case, key, message)
             case Whisper(message=message):
                 await port.whisper(case, message)
             case OfferSecret(key=key):
-                await self._offer(port, case, key)
+                if case.offered:  # otherwise it was taken back before it was shown
+                    await self._once(port, case, key, lambda: self._offer(port, case))
             case Support(key=key):
-                await self._support(port, case, key)
+                await self._once(port, case, key, lambda: self._support(port, case))
             case Meet() as meet:
                 await self._beside.meet(port, case, due, meet)
             case Share() as share:
@@ -113,20 +116,23 @@ class Effects:
             case _:
                 raise AssertionError(type(due.effect))
 
-    async def _post(self, port: Port, case: Case, key: str, message: Message, *, report: bool = False) -> None:
-        """Show a message once. What is kept of it opens nothing; what is shown may hold a link that does."""
+    async def _once(self, port: Port, case: Case, key: str, make: Make) -> None:
+        """Show a message once."""
         known = await self._store.message(case.id, key)
         if known is not None and known.ref is not None:
             return
-        shown = await self._with_page(case, message) if report else message
-        await self._put(port, case, key, message, shown, again=known is not None)
-
-    async def _put(self, port: Port, case: Case, key: str, kept: Message, shown: Message, *, again: bool) -> None:
+        kept, shown = await make()
         await self._store.put_message(case.id, case.person, key, to_json(kept), self.now())
-        ref = await port.post(case, key, shown, again=again)
-        if again:  # what was found may be an earlier state
+        ref = await port.post(case, key, shown, again=known is not None)
+        if known is not None:  # what was found may be an earlier state
             await port.amend(case, key, ref, shown)
         await self._store.put_ref(case.id, key, ref)
+
+    async def _post(self, port: Port, case: Case, key: str, message: Message) -> None:
+        async def make() -> tuple[Message, Message]:
+            return message, await self._with_page(case, message) if "verdict" in message.data else message
+
+        await self._once(port, case, key, make)
 
     async def _amend(self, port: Port, case: Case, key: str, message: Message) -> None:
         known = await self._store.message(case.id, key)
@@ -135,28 +141,20 @@ class Effects:
         await self._store.put_message(case.id, case.person, key, to_json(message), self.now())
         return await port.amend(case, key, known.ref, message)
 
-    async def _offer(self, port: Port, case: Case, key: str) -> None:
-        """The offer, where it was not taken back before it was shown. Only its code is kept, not the way to it."""
-        known = await self._store.message(case.id, key)
-        if not case.offered or (known is not None and known.ref is not None):
-            return
+    async def _offer(self, port: Port, case: Case) -> tuple[Message, Message]:
+        """The offer. Only its code is kept, not the way to it."""
         token, code = await self._offers.make(case.id, case.person)
         wisdom = self._mind.wisdom(case.lang)
-        kept = replace(cloud_talk.offer(case, wisdom, code, None), data={"code": code})
         microsoft = cloud_talk.is_m365(case)
         page = f"{self._pages.origin}/{'m365' if microsoft else 's'}/{token}"
         url = None if self._pages.modal and port.secret_forms and not microsoft else page
-        shown = cloud_talk.offer(case, wisdom, code, url)
-        await self._put(port, case, key, kept, shown, again=known is not None)
+        kept = replace(cloud_talk.offer(case, wisdom, code, None), data={"code": code})
+        return kept, cloud_talk.offer(case, wisdom, code, url)
 
-    async def _support(self, port: Port, case: Case, key: str) -> None:
+    async def _support(self, port: Port, case: Case) -> tuple[Message, Message]:
         """What the person hands over to support; it is put together when it is shown."""
-        known = await self._store.message(case.id, key)
-        if known is not None and known.ref is not None:
-            return
         access = self._beside.abilities(port).access
-        kept, shown = await messages_for_support(case, self._store, self._mind, access, self._pages.origin)
-        await self._put(port, case, key, kept, shown, again=known is not None)
+        return await messages_for_support(case, self._store, self._mind, access, self._pages.origin)
 
     async def _with_page(self, case: Case, message: Message) -> Message:
         """A report's message with the link to its page, whose key is in the person's message alone."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bot.core.codec import from_json
 from bot.core.events import Amend, Effect, OfferSecret, StartCheck, Watch
@@ -56,10 +56,10 @@ def jobs_of(dues: Iterable[Due], rules: Rules, now: float) -> list[Job]:
 
 
 def lost_jobs(dues: Sequence[Due], rules: Rules, now: float) -> list[Job]:
-    """Jobs for effects that should be done by now, for the case that they have none. Each waits once at most."""
+    """Jobs for effects that should be done by now, for the case that they have none; an offer was shown long ago."""
     jobs = jobs_of((one for one in dues if not isinstance(one.effect, OfferSecret)), rules, now)
     offers = [expire_job(one, one.created + rules.offer_life) for one in dues if isinstance(one.effect, OfferSecret)]
-    return [replace(job, name=job.name or f"{job.task}:{job.case}") for job in (*jobs, *offers)]
+    return [*jobs, *offers]
 
 
 def deliver_job(case: str) -> Job:

@@ -17,9 +17,10 @@ from procrastinate.jobs import Job as Stored
 from procrastinate.jobs import Status
 from procrastinate.worker import Worker
 
-from bot.faults import own_fault
+from bot import metrics
 from bot.logs import of_case
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, Task, Work, own_queue
+from bot.store.look import WAITING
 from bot.store.place import PATIENCE
 from bot.store.rows import StoreError
 
@@ -157,17 +158,10 @@ class SharedQueue:
             raise StoreError(f"no worker for {', '.join(sorted(missing))}")
 
     async def depth(self) -> Mapping[str, tuple[int, float]]:
-        """How many jobs are due and wait, and since how many seconds the oldest, by queue; nodes' own ones together."""
-        query = (
-            "SELECT CASE WHEN j.queue_name LIKE %s THEN 'own' ELSE j.queue_name END AS queue, count(*),"
-            " coalesce(extract(epoch FROM now() - min(greatest(e.at, j.scheduled_at))), 0)"
-            " FROM procrastinate_jobs j JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'"
-            " WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now()) GROUP BY 1"
-        )
         with _faults():
             async with self._connector.pool.connection() as connection:
-                rows = await (await connection.execute(query, (f"{_OWN}%",))).fetchall()
-        return {queue: (count, float(age)) for queue, count, age in rows}
+                rows = await (await connection.execute(WAITING)).fetchall()
+        return {queue: (jobs, oldest) for queue, jobs, oldest in rows}
 
     async def rescue(self, alive: Callable[[], Awaitable[frozenset[str]]]) -> int:
         """Give the jobs of workers and nodes that have died to others; how many. One node at a time does it.
@@ -222,7 +216,7 @@ class SharedQueue:
             except (ConnectorException, psycopg.Error, OSError) as error:
                 _log.warning("the queue cannot be used", queue=queue, error=type(error.__cause__ or error).__name__)
             except Exception as error:  # noqa: BLE001 - a node without workers would be of no use
-                _log.error("a worker failed", queue=queue, fault=own_fault(error))
+                _log.error("a worker failed", queue=queue, fault=metrics.fault(error))
             finally:
                 del self._workers[queue]
             await asyncio.sleep(_RESTART_AFTER)
@@ -265,7 +259,7 @@ class SharedQueue:
             if context.abort_reason() is None:
                 raise
         except Exception as error:
-            _log.error("a job failed", task=name, case=case, turn=context.job.attempts, fault=own_fault(error))
+            _log.error("a job failed", task=name, case=case, turn=context.job.attempts, fault=metrics.fault(error))
             if not await self._has_heir(context.job):
                 raise
         finally:

@@ -28,13 +28,14 @@ _SERVER = sa.text(
     "   AS private,"
     " coalesce(has_schema_privilege(current_schema(), 'CREATE'), false) AS creates"
 )
-_WAITING = sa.text(
+WAITING = (
     "SELECT j.queue_name AS queue, count(*) AS jobs,"
     " coalesce(max(extract(epoch FROM now() - coalesce(j.scheduled_at, e.at))), 0)::float AS oldest"
     " FROM procrastinate_jobs j"
     " LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'"
     " WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= now()) GROUP BY 1"
 )
+"""By queue: the jobs that are due and wait, and for how many seconds the oldest has."""
 _WORKERS = sa.text("SELECT extract(epoch FROM now() - last_heartbeat)::float FROM procrastinate_workers")
 _HAS_QUEUE = sa.text(
     "SELECT to_regclass('procrastinate_jobs') IS NOT NULL AND to_regclass('procrastinate_workers') IS NOT NULL"
@@ -78,7 +79,7 @@ async def look_at_queue(url: str) -> QueueState:
         if not (await connection.execute(_HAS_QUEUE)).scalar():
             return QueueState(made=False)
         workers = tuple((await connection.execute(_WORKERS)).scalars())
-        waiting = {row.queue: (row.jobs, row.oldest) for row in await connection.execute(_WAITING)}
+        waiting = {row.queue: (row.jobs, row.oldest) for row in await connection.execute(sa.text(WAITING))}
         return QueueState(made=True, workers=workers, waiting=waiting)
 
 

@@ -98,7 +98,7 @@ class Fleet:
         ports = [self.url.rpartition(":")[2], *(str(node.port) for node in self.those("web", "all"))]
         async with self._stack:
             process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "benchmarks.balancer", *ports),
+                *(sys.executable, "-m", "tests.servers.balancer", *ports),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )

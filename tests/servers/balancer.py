@@ -1,6 +1,6 @@
 """A balancer in front of several nodes, in a process of its own: one connection after another to the next node in turn.
 
-    python -m benchmarks.balancer PORT NODE_PORT...
+    python -m tests.servers.balancer PORT NODE_PORT...
 
 It is not sticky, looks at every node's /readyz once a second, and drops one that has failed twice until it is ready
 again. Prints "ready". Ends with standard input.

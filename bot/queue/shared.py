@@ -30,7 +30,9 @@ _AT_ONCE: Mapping[str, int] = {CHAT: 60, CHECKS: 100, WATCHES: 2}
 _OWN_AT_ONCE = 100
 _POLL = 2.0
 """Seconds until a job that is due at a time of its own is found; all others are notified of."""
-_RETRIES, _LONGEST_PAUSE = 20, 60
+_RETRIES, _LONGEST_PAUSE = 20, 5
+"""How often a job is tried again, and the seconds between two tries at the most: the rest of its case waits behind it.
+What has failed for good is found by the sweep."""
 _RESTART_AFTER = 1.0
 _REMAINS_HOURS = 24
 """For so long a job that has failed for good serves whoever looks for the cause."""
@@ -63,6 +65,9 @@ class SharedQueue:
         self._workers: dict[str, Worker] = {}
         """Those that take jobs, and those that end and wait for theirs."""
         self._end_by: float | None = None
+        self._under_way: set[int] = set()
+        self._left = set[int]()
+        """Jobs that are marked as being carried out and are not, as of the last sign of life."""
         self._shown = asyncio.Condition()
         self._showing = 0
 
@@ -84,11 +89,21 @@ class SharedQueue:
             self._tasks[queue] = asyncio.create_task(self._work_at(queue, at_once))
 
     async def beat(self) -> None:
-        """A sign of life of each worker, those that wait for their last jobs among them: nobody takes these away."""
+        """A sign of life of each worker, those that wait for their last jobs among them: nobody takes these away.
+
+        A job whose end could not be written down, since the database was away, would be taken for one that is being
+        carried out, and its lock with it, for as long as this node lives. It is put back; what was done is seen then.
+        """
+        manager, left = self._app.job_manager, dict[int, Stored]()
         with _faults():
             for worker in list(self._workers.values()):
                 if worker.worker_id is not None:
-                    await self._app.job_manager.update_heartbeat(worker.worker_id)
+                    await manager.update_heartbeat(worker.worker_id)
+                    doing = await manager.list_jobs_async(worker_id=worker.worker_id, status="doing")
+                    left |= {job.id: job for job in doing if job.id is not None and job.id not in self._under_way}
+            for name in left.keys() & self._left:  # twice in a row: none that has just begun or ended
+                await self._put_back(left[name])
+        self._left = set(left) - self._left
 
     async def defer(self, jobs: Iterable[Job], connection: Any = None) -> None:
         stored = [_stored(job) for job in jobs]
@@ -177,12 +192,15 @@ class SharedQueue:
         manager = self._app.job_manager
         stalled = list(await manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_FOR))
         for job in stalled:
-            decision = _handed_on(job)
-            try:
-                await manager.retry_job(job, queue=decision.queue, lock=decision.lock)
-            except UniqueViolation:  # another one of its name waits for it to end
-                await manager.finish_job(job, Status.FAILED, delete_job=True)
+            await self._put_back(job)
         return len(stalled)
+
+    async def _put_back(self, job: Stored) -> None:
+        decision = _handed_on(job)
+        try:
+            await self._app.job_manager.retry_job(job, queue=decision.queue, lock=decision.lock)
+        except UniqueViolation:  # another one of its name waits for it to end
+            await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
     async def _empty_own_queues(self, alive: frozenset[str]) -> int:
         """What waits in a dead node's own queue can be done by nobody any more; somebody must say so."""
@@ -249,6 +267,8 @@ class SharedQueue:
 
     async def _carry_out(self, context: JobContext, case: str, effect: int) -> None:
         name: Any = context.job.task_name
+        number = context.job.id or 0
+        self._under_way.add(number)
         self._showing += name == "deliver"
         try:
             with of_case(case):
@@ -263,6 +283,7 @@ class SharedQueue:
             if not await self._has_heir(context.job):
                 raise
         finally:
+            self._under_way.discard(number)
             self._showing -= name == "deliver"
             async with self._shown:
                 self._shown.notify_all()

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import psycopg
 import pytest
+from procrastinate.exceptions import ConnectorException
 
 from bot.queue.job import CHECKS, Job
 from bot.queue.shared import SharedQueue
@@ -103,3 +105,31 @@ async def test_it_ends_although_the_database_is_away(postgres: Cluster, url: str
             await asyncio.wait_for(queue.close(3.0), 20)
         finally:
             postgres.start()
+
+
+async def test_a_job_whose_end_could_not_be_written_down_is_put_back(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL is away for the moment in which a job ends, and its worker goes on."""
+    away, done = asyncio.Event(), list[Job]()
+
+    async def check(job: Job) -> None:
+        done.append(job)
+
+    async with a_queue(url) as queue:
+        finish = queue._app.job_manager.finish_job
+
+        async def finish_later(**named: Any) -> None:
+            if not away.is_set():
+                away.set()
+                raise ConnectorException
+            await finish(**named)
+
+        monkeypatch.setattr(queue._app.job_manager, "finish_job", finish_later)
+        await queue.defer([CHECK])
+        await queue.start({"check": check})
+        await asyncio.wait_for(away.wait(), 10)
+        await until_in(url, [("check", "CASE-1", "doing")])
+        await queue.beat()
+        assert jobs_in(url) == [("check", "CASE-1", "doing")], "it may be about to end"
+        await queue.beat()
+        await until_in(url, [])
+        assert len(done) == 2

@@ -3,7 +3,7 @@
     python -m tests.servers.balancer PORT NODE_PORT...
 
 It is not sticky, looks at every node's /readyz once a second, and drops one that has failed twice until it is ready
-again. Prints "ready". Ends with standard input.
+again; without any it answers 503. Prints "ready". Ends with standard input.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 
 EVERY, PATIENCE, FAILURES = 1.0, 2.0, 2
 _CHUNK = 1 << 16
+_NOBODY = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Balancer:
@@ -44,6 +45,9 @@ class Balancer:
                 finally:
                     back.close()
                 return
+            await reader.read(_CHUNK)
+            writer.write(_NOBODY)
+            await writer.drain()
         finally:
             writer.close()
 

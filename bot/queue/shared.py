@@ -21,7 +21,7 @@ from bot import metrics
 from bot.logs import of_case
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, Task, Work, own_queue
 from bot.store.look import WAITING
-from bot.store.place import PATIENCE
+from bot.store.place import IMPATIENCE, PATIENCE
 from bot.store.rows import StoreError
 
 BEAT_EVERY, SILENT_FOR = 5.0, 20.0
@@ -55,7 +55,7 @@ class SharedQueue:
         probes = {CHECKS: _AT_ONCE[CHECKS], WATCHES: _AT_ONCE[WATCHES]}
         self._queues = (chat if role != "worker" else {}) | (probes if role != "web" else {})
         self._connector = procrastinate.PsycopgConnector(
-            conninfo=url, kwargs=dict(PATIENCE), min_size=2, max_size=10, timeout=10.0
+            conninfo=url, kwargs=dict(PATIENCE), configure=_configure, min_size=2, max_size=10, timeout=10.0
         )
         self._app = procrastinate.App(connector=self._connector)
         for name in _TASKS:
@@ -307,6 +307,11 @@ class _Again(BaseRetryStrategy):
         if job.attempts >= _RETRIES:
             return None
         return RetryDecision(retry_in={"seconds": min(_LONGEST_PAUSE, 2**job.attempts)})
+
+
+async def _configure(connection: psycopg.AsyncConnection) -> None:
+    await connection.execute(IMPATIENCE)
+    await connection.commit()
 
 
 def _handed_on(job: Stored) -> RetryDecision:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.store.migrations import REVISION
-from bot.store.place import BUSY_SECONDS, PATIENCE, PRAGMAS, Place, in_words
+from bot.store.place import BUSY_SECONDS, IMPATIENCE, PATIENCE, PRAGMAS, Place, in_words
 from bot.store.rows import StoreError
 
 READING = {"begin": "BEGIN"}
@@ -92,9 +92,17 @@ def _postgresql(place: Place) -> AsyncEngine:
         raise StoreError("PostgreSQL needs a package that is not installed: psycopg") from None
     except (SQLAlchemyError, ValueError):
         raise StoreError("store.url cannot be read (an example: postgresql://user@host/migcheck)") from None
+    event.listen(engine.sync_engine, "connect", _on_connect_to_server)
     event.listen(engine.sync_engine, "checkin", _on_checkin)
     event.listen(engine.sync_engine, "checkout", _on_checkout)
     return engine
+
+
+def _on_connect_to_server(connection: Any, _: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(IMPATIENCE)
+    cursor.close()
+    connection.commit()
 
 
 def _on_checkin(_: Any, record: Any) -> None:

@@ -20,6 +20,9 @@ PRAGMAS = ("foreign_keys=ON", "secure_delete=ON", "synchronous=FULL")
 PATIENCE = {"connect_timeout": 10, "tcp_user_timeout": 20_000}
 """What every connection to PostgreSQL is set to (libpq's names; seconds, milliseconds): a network that swallows packets
 without a word is noticed before the other nodes take this one for dead for good."""
+IMPATIENCE = "SET idle_in_transaction_session_timeout = '15s'"
+"""What the server is told over every connection: a node that was cut off in the middle of a transaction must not keep
+its locks for as long as the network takes to notice, since whoever takes up its work would wait for them."""
 _EXAMPLE = "examples: sqlite:///var/migcheck.db, postgresql://user@host/migcheck"
 _WORDS = (
     ("locked", "another program keeps it locked"),

@@ -80,6 +80,12 @@ async def test_what_waits_or_is_under_way_is_not_put_in_once_more(url: str) -> N
         await until_in(url, kept[1:])
 
 
+async def test_a_node_that_is_cut_off_keeps_no_lock(url: str) -> None:
+    async with a_queue(url) as queue, queue._connector.pool.connection() as connection:
+        shown = await (await connection.execute("SHOW idle_in_transaction_session_timeout")).fetchone()
+        assert shown == ("15s",)
+
+
 async def test_jobs_that_have_failed_for_good_are_forgotten(url: str) -> None:
     async with a_queue(url) as queue:
         await queue.defer([CHECK, replace(CHECK, case="CASE-2", effect=2, name="run:CASE-2:1")])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from bot.store import engine
 from bot.store.migrations import REVISION
@@ -37,6 +38,26 @@ def connections(url: str) -> int:
         ).fetchone()
     assert found is not None
     return int(found[0])
+
+
+async def test_a_node_that_is_cut_off_within_a_transaction_keeps_nobody_waiting(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "IMPATIENCE", "SET idle_in_transaction_session_timeout = '300ms'")
+    async with open_store(url) as cut_off, open_store(url) as other:
+        await other.take("e1", a_case(), [])
+        case = await other.case("K7QF-2M")
+        assert case is not None
+
+        async def cut_in_the_middle() -> None:
+            async with cut_off._writing() as connection:
+                await cut_off._write_case(connection, case)
+                async with asyncio.timeout(10):
+                    assert await other.take("e2", case, []) is not None
+                await connection.execute(sa.text("SELECT 1"))
+
+        with pytest.raises(StoreError):
+            await cut_in_the_middle()
 
 
 async def test_an_event_is_taken_once_by_however_many_at_once(url: str) -> None:

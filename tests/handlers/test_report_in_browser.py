@@ -20,18 +20,17 @@ async def test_the_drawing_is_seen_and_the_text_is_copied(world: World, tmp_path
         context = await browser.new_context(
             locale="en-GB", color_scheme=scheme, permissions=["clipboard-read", "clipboard-write"]
         )
+        faults: list[str] = []
+        context.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
         page = await tab(context, bot.origin)
         await page.say("example.test")
         await page.message("report:1")
-        faults: list[str] = []
         async with page.page.expect_download() as file:
             await page.page.get_by_role("link", name="For support (file)").click()
         assert "greeting.refused" in (await (await file.value).path()).read_text(encoding="utf-8")
         async with context.expect_page() as opened:
             await page.page.get_by_role("link", name="Open the full report").click()
         report = await opened.value
-        report.on("console", lambda said: faults.append(said.text) if said.type == "error" else None)
-        await report.reload()
         drawing = report.get_by_role("img", name="The path of the check")
         await expect(drawing).to_be_visible()
         ground = await drawing.locator(".card").first.evaluate("(part) => getComputedStyle(part).fill")

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import async_playwright, expect
 
 from tests.checks.test_m365 import ADMIN, DOMAIN, HOST, SOUND, serve
 from tests.checks.test_m365_sign_in import keeps_tokens
@@ -38,7 +38,7 @@ async def test_from_the_chat_page_to_microsoft_and_back(tmp_path: Path) -> None:
             async with context.expect_page() as opening:
                 await offer.get_by_role("button", name="Sign in with Microsoft").click()
             other = await opening.value
-            assert ADMIN in await other.content()
+            await expect(other.locator("body")).to_contain_text(ADMIN)
             await other.get_by_role("button", name="Go on to Microsoft").click()
             await other.wait_for_url(f"{bot.origin}/m365/done?lang=en", timeout=15_000)
             report = await page.message("report:2")

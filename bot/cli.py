@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
+from bot.commands.status import BAD_INPUT, OWN_FAULT
+
 TYPE_CHECKING = False  # as typing has it, whose import takes as long as all the rest of this file
 if TYPE_CHECKING:
     from bot.core.model import Lang
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 LANGS = ("ja", "en", "zh")
 SCENARIOS = ("auto", "saas", "manual", "m365", "exchange", "member")
 _COLUMNS = 80
-PASS, FAILED, BAD_INPUT, UNKNOWN, OWN_FAULT = range(5)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -141,16 +142,16 @@ def _run(args: argparse.Namespace) -> int:
     lang: Lang = getattr(args, "lang", None) or locale_language()
     match args.command:
         case "explain":
-            from bot.explaining import explain_command  # noqa: PLC0415
+            from bot.commands.explain import explain_command  # noqa: PLC0415
 
             return explain_command(args.text, args.protocol, args.provider, lang, as_json=args.json)
         case "check":
             gc.disable()  # until everything is loaded: nothing of it is garbage
-            from bot.checking import check_command  # noqa: PLC0415
+            from bot.commands.check import check_command  # noqa: PLC0415
 
             return check_command(args, lang)
         case "report":
-            from bot.reporting import report_command  # noqa: PLC0415
+            from bot.commands.report import report_command  # noqa: PLC0415
 
             return report_command(args.case, lang, as_json=args.json, html=args.html)
         case "manifest":
@@ -158,15 +159,15 @@ def _run(args: argparse.Namespace) -> int:
 
             return manifest_command(args.platform)
         case "doctor":
-            from bot.doctor import doctor_command  # noqa: PLC0415
+            from bot.commands.doctor import doctor_command  # noqa: PLC0415
 
             return doctor_command()
         case "erase":
-            from bot.reporting import erase_command  # noqa: PLC0415
+            from bot.commands.report import erase_command  # noqa: PLC0415
 
             return erase_command(args.person)
         case "audit":
-            from bot.auditing import audit_command  # noqa: PLC0415
+            from bot.commands.audit import audit_command  # noqa: PLC0415
 
             return audit_command(args.person, args.since, as_json=args.json)
         case _:

@@ -1,1 +1,1 @@
-"""What `doctor` looks at. A platform adds functions of its own to `bot.doctor.CHECKS`."""
+"""What `doctor` looks at. A platform adds functions of its own to `bot.commands.doctor.CHECKS`."""

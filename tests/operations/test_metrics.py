@@ -198,5 +198,5 @@ def test_it_is_off_unless_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_check_in_the_terminal_does_not_load_it() -> None:
-    code = "import sys, bot.checking, bot.store.keeping; sys.exit('prometheus_client' in sys.modules)"
+    code = "import sys, bot.commands.check, bot.store.keeping; sys.exit('prometheus_client' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bot import doctor
-from bot.doctor import doctor_command
+from bot.commands.doctor import doctor_command
 from bot.health.house import check_knowledge
 from bot.health.outcome import Outcome
 from bot.health.pages import check_listen, check_public_url, check_secret_entry

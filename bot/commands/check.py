@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.asking import input_report, read_request, reader_for
 from bot.checks.link.tls import TrustStore, strict_context
+from bot.commands.status import BAD_INPUT, exit_status
 from bot.core.case import case_id
 from bot.core.cloud import DeviceCode, SignIn
 from bot.core.intake import InputError
@@ -25,10 +26,8 @@ from bot.network import open_network, wisdom_in
 from bot.quick_settings import quick_settings
 from bot.terminal import Progress, render
 
-BAD_INPUT = 2
 _HEAD_START = 0.001
 """Seconds in which the questions to the name servers are sent."""
-_EXIT = {"pass": 0, "warn": 0, "fail": 1, "unknown": 3}
 
 
 def check_command(args: argparse.Namespace, lang: Lang) -> int:
@@ -36,7 +35,7 @@ def check_command(args: argparse.Namespace, lang: Lang) -> int:
     gc.freeze()
     gc.enable()
     if args.batch is not None:
-        from bot.batch import batch_command  # noqa: PLC0415 - most checks are single ones
+        from bot.commands.batch import batch_command  # noqa: PLC0415 - most checks are single ones
 
         return batch_command(args, lang)
     problem = _problem(args)
@@ -121,10 +120,3 @@ def _keep(report: Report, lang: Lang) -> None:
     kept = quick_settings().store
     if (problem := keep_report(kept.url, report, lang, retention_days=kept.retention_days)) is not None:
         print(f"check: the report could not be stored: {problem}", file=sys.stderr)
-
-
-def exit_status(report: Report) -> int:
-    """0 pass or warn, 1 a failing step, 2 bad input, 3 unknown."""
-    if report.failing_step == "domain.input" and str(report.cause).endswith("_invalid"):
-        return BAD_INPUT
-    return _EXIT[report.verdict]

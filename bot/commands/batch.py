@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any, TextIO
 
 from bot.asking import input_report, read_request
-from bot.checking import BAD_INPUT, exit_status
+from bot.commands.status import BAD_INPUT, exit_status
 from bot.core.case import case_id
 from bot.core.intake import InputError
 from bot.core.model import LANGS, Lang, Report

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.asking import reader_for
+from bot.commands.status import BAD_INPUT, DONE, OWN_FAULT
 from bot.core.advice import advise
 from bot.core.case import read_case_id
 from bot.core.message import Reader, report_message
@@ -18,8 +19,6 @@ from bot.settings import load_settings
 from bot.store.rows import KeptReport, StoreError
 from bot.store.store import open_store
 from bot.terminal import render
-
-DONE, BAD_INPUT, OWN_FAULT = 0, 2, 4
 
 
 def report_command(case: str, lang: Lang, *, as_json: bool, html: str | None) -> int:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from bot.commands.status import BAD_INPUT, DONE, OWN_FAULT
 from bot.core.limits import read_span
 from bot.core.visible import visible
 from bot.settings import load_settings
@@ -16,7 +17,6 @@ from bot.store.rows import StoreError
 from bot.store.store import open_store
 from bot.store.uses import Uses
 
-DONE, BAD_INPUT, OWN_FAULT = 0, 2, 4
 _AT_ONCE = 1000
 """Entries that are read at once: a trail may be long."""
 _FIRST = ("domain", "account", "hosts")

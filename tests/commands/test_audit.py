@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.auditing import line, read_since
+from bot.commands.audit import line, read_since
 from bot.store.place import ROOT
 from bot.store.store import open_store
 from bot.store.tables import audit

@@ -1,0 +1,1 @@
+"""One file a command; bot/cli.py reads the words and imports just the one that was typed."""

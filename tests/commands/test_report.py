@@ -95,8 +95,6 @@ def test_a_store_that_fails_is_the_bots_own_fault_in_words(tmp_path: Path) -> No
 
 
 def test_the_page_is_written_to_a_file(url: str, tmp_path: Path) -> None:
-    if not hasattr(pytest.importorskip("handlers.web.report_page"), "render_report"):
-        pytest.skip("the page is not written yet")
     _store(url, _report())
     done = _bot(url, "report", "K7QF-2M", "--html", str(tmp_path / "page.html"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

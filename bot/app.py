@@ -27,7 +27,7 @@ from bot.store.place import read_place, same_database
 from bot.store.rows import StoreError
 from bot.store.store import Store, open_store
 from bot.store.vault import Vault
-from handlers.conversation import Conversation
+from handlers.conversation import SWEEP_EVERY, SWEPT_AGE, Conversation
 from handlers.port import Port, Surface
 from handlers.web.chat import Chat
 from handlers.web.export import Export
@@ -53,8 +53,9 @@ _UPKEEP_EVERY = 3600.0
 _WIPE_EVERY = 15.0
 _HASTE = 5.0
 """Seconds that whatever is under way may take at most where no other node waits for this one to end."""
-_SEEN_TO_END = 2.0
-"""Seconds between "not ready" and the port's closing: a balancer needs them to send nobody here any more."""
+_SEEN_TO_END = 2.5
+"""Seconds between "not ready" and the port's closing: a balancer needs them to send nobody here any more. Two are
+promised from when it has heard so."""
 _LOOK_FOR_NEWS = 2.0
 _CANNOT_START = 2
 Role = Literal["all", "web", "worker"]
@@ -241,10 +242,13 @@ async def _repeat_upkeep(stack: AsyncExitStack, house: House, conversation: Conv
         (_UPKEEP_EVERY, lambda: _expire(house.store, house.settings, house.clock)),
     ]
     if house.queue.lasting:
-        from bot.node import SWEEP_EVERY, sweep  # noqa: PLC0415
+        from bot.node import sweep, sweeping  # noqa: PLC0415
 
-        acts.append((SWEEP_EVERY, lambda: sweep(conversation, Nodes.beside(house.store), house.clock)))
+        often, age = sweeping(house.queue)
+        acts.append((often, lambda: sweep(conversation, Nodes.beside(house.store), house.clock, age)))
         acts.append((_UPKEEP_EVERY, house.queue.tidy))
+    else:
+        acts.append((SWEEP_EVERY, lambda: conversation.sweep(SWEPT_AGE)))
     for every, act in acts:
         await stack.enter_async_context(_repeating(every, act))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -19,16 +20,17 @@ _COLUMNS = 80
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; its exit status is as docs/command-line.md says."""
-    words = sys.argv[1:] if argv is None else argv
+    words = _with_pop_words(sys.argv[1:] if argv is None else argv)
+    _set_output(words)
     args = _parser(next((word for word in words if not word.startswith("-")), None)).parse_args(words)
     try:
         return _run(args)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return OWN_FAULT
     except Exception as error:  # noqa: BLE001 - the last border: own faults say so and show no local variables
+        if _is_broken_pipe(error):
+            sys.stderr.close()
+            return OWN_FAULT
         from bot.faults import own_fault, settings_fault  # noqa: PLC0415
 
         if (message := settings_fault(error)) is not None:
@@ -36,6 +38,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             return BAD_INPUT
         print(own_fault(error), file=sys.stderr)
         return OWN_FAULT
+
+
+def _with_pop_words(words: Sequence[str]) -> Sequence[str]:
+    """The words with `-ERR`, which POP servers begin a refusal with, as the text that it is, and no option."""
+    said = [word for word in words if words[0] == "explain" and word.upper().startswith("-ERR")]
+    return [*(word for word in words if word not in said), "--", *said] if said else words
+
+
+def _set_output(words: Sequence[str]) -> None:
+    """JSON is UTF-8 (RFC 8259, 8.1); of other output, what a terminal cannot show does not end the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        of_json = "--json" in words or "manifest" in words[:1]
+        sys.stdout.reconfigure(encoding="utf-8" if of_json else None, errors="replace")
+
+
+def _is_broken_pipe(error: Exception) -> bool:
+    """Whether nobody reads any more, for all that several tasks tell of it."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(BrokenPipeError)[1] is None
+    return isinstance(error, BrokenPipeError)
 
 
 class _Formatter(argparse.HelpFormatter):

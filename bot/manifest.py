@@ -38,7 +38,9 @@ LARK_OPTIONAL = (
     "im:chat.members:read",  # sharing a report: whether the person is a member of the group
     "im:message:recall",  # a password that was typed into a group that the bot manages
     "im:resource:upload",  # the picture of the failing step, when somebody asks for what support needs
+    "application:application:self_manage",  # doctor: which events and callbacks the published version has
 )
+LARK_CALLBACKS = ("card.action.trigger",)
 LARK_EVENTS = ("im.message.receive_v1", "application.bot.menu_v6", "im.chat.access_event.bot_p2p_chat_entered_v1")
 BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked")
 _DESCRIPTION = "Finds the step at which a mail migration fails to log in to the old mail service, and who can do what."
@@ -67,9 +69,9 @@ def lark_manifest(settings: Settings) -> dict[str, Any]:
         "console": console,
         "basic_information": {"name": "migcheck", "description": _DESCRIPTION},
         "features": {"bot": True},
-        "permissions": {"required": list(LARK_PERMISSIONS), "for_sharing_recalling_and_pictures": list(LARK_OPTIONAL)},
+        "permissions": {"required": list(LARK_PERMISSIONS), "optional": list(LARK_OPTIONAL)},
         "events": {**receiving, "subscribe": list(LARK_EVENTS)},
-        "callbacks": {**receiving, "subscribe": ["card.action.trigger"]},
+        "callbacks": {**receiving, "subscribe": list(LARK_CALLBACKS)},
         "bot_menu": [
             {"name": {"en_us": en, "ja_jp": ja, "zh_cn": zh}, "action": "push event", "event_key": key}
             for key, en, ja, zh in (

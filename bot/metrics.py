@@ -137,9 +137,9 @@ def failed(error: BaseException) -> None:
 
 
 def fault(error: BaseException) -> str:
-    """What has failed and where, for the log; counted."""
+    """What has failed, for the log; counted. Of a fault of the bot's own also where, of the store what it says."""
     failed(error)
-    return own_fault(error)
+    return str(error) if isinstance(error, StoreError) else own_fault(error)
 
 
 def answered(route: str, method: str, status: int, begun: float) -> None:

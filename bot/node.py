@@ -2,13 +2,13 @@
 
 import contextlib
 
+from bot.queue.job import Queue
 from bot.queue.shared import BEAT_EVERY, SILENT_FOR, SharedQueue
 from bot.store.nodes import Node, Nodes, StoreClock
 from bot.store.rows import StoreError
-from handlers.conversation import Conversation
+from handlers.conversation import SWEEP_EVERY, SWEPT_AGE, Conversation
 
-SWEEP_EVERY, SWEPT_AGE = 60.0, 120.0
-"""Seconds between two searches for effects without a job, and how old those are at least."""
+_HASTY_EVERY, _HASTY_AGE = 15.0, 20.0
 _FORGOTTEN_AFTER = 3600.0
 
 
@@ -36,7 +36,16 @@ class Presence:
         return frozenset(node.id for node in await self._nodes.since(self._clock() - SILENT_FOR))
 
 
-async def sweep(conversation: Conversation, nodes: Nodes, clock: StoreClock) -> None:
-    """Find effects whose jobs were lost, and forget nodes that are long gone."""
-    await conversation.sweep(SWEPT_AGE)
+def sweeping(queue: Queue) -> tuple[float, float]:
+    """Seconds between two searches for effects without a job, and how old those are at least.
+
+    A node may die after it has stored effects and before it puts their jobs in, where both are not one transaction.
+    That is noticed as soon as any other death.
+    """
+    return (SWEEP_EVERY, SWEPT_AGE) if queue.transactional else (_HASTY_EVERY, _HASTY_AGE)
+
+
+async def sweep(conversation: Conversation, nodes: Nodes, clock: StoreClock, age: float) -> None:
+    """Find effects without a job that are so many seconds old, and forget nodes that are long gone."""
+    await conversation.sweep(age)
     await nodes.forget(clock() - _FORGOTTEN_AFTER)

@@ -8,9 +8,11 @@ from bot.core import asides
 from bot.core.abilities import Abilities, Mind
 from bot.core.access import Access, is_admin, may_know
 from bot.core.case import Case
+from bot.core.codec import to_json
 from bot.core.events import Event, Limited, Meet, Met, Share, Shared, StartCheck
 from bot.core.model import Report, Request
 from bot.core.privilege import neutral
+from bot.core.speech import reader
 from bot.engine.check import Network
 from bot.settings import Settings
 from bot.store.store import Store
@@ -88,7 +90,7 @@ class Beside:
     def told(self, case: Case, report: Report) -> Report:
         """The report as the case's person may know it: nobody can open more of it than that."""
         access = self.abilities(self._surfaces.get(case.surface)).access
-        return report if may_know(case, access) else neutral(report)
+        return report if may_know(case, access) else neutral(report, reader(case, self._mind.wisdom(case.lang), report))
 
     async def meet(self, port: Port, case: Case, task: Due, meet: Meet) -> None:
         """Ask the platform who the person is, then go on with what they said."""
@@ -98,11 +100,13 @@ class Beside:
             await self._handle(f"met:{task.id}", case.id, met)
 
     async def share(self, port: Port, case: Case, task: Due, share: Share) -> None:
-        """Show the report to others, and tell the person how that went."""
+        """Show the report to others, once, and tell the person how that went."""
         kept = await self._store.report(case.id)
         problem = "gone"
         if kept is not None:
-            wisdom = self._mind.wisdom(case.lang)
+            wisdom, key = self._mind.wisdom(case.lang), f"shown:{task.id}"
             message = asides.shown_to_others(case, kept.report, wisdom, account=share.account)
-            problem = await port.share(case, share.channel, message)
+            again = await self._store.message(case.id, key) is not None
+            await self._store.put_message(case.id, case.person, key, to_json(message), self._clock())
+            problem = await port.share(case, key, share.channel, message, again=again)
         await self._handle(f"shared:{task.id}", case.id, Shared(problem))

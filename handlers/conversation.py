@@ -14,6 +14,8 @@ from types import MappingProxyType
 from typing import Any
 from weakref import WeakValueDictionary
 
+import structlog
+
 from bot.core.case import Case, case_from_json, case_to_json
 from bot.core.codec import to_json
 from bot.core.dialogue import Mind, advance
@@ -37,9 +39,12 @@ from handlers.port import Port, Surface
 from handlers.runs import Runs
 from handlers.watches import Watches
 
+SWEEP_EVERY, SWEPT_AGE = 60.0, 120.0
+"""Seconds between two searches for effects without a job, and how old those are at least."""
 _STALE_TRIES = 20
 _ORDERED_WITHIN = 30.0
 """Seconds within which the run that a secret was taken for is stored, or has failed to be."""
+_log = structlog.get_logger(__name__)
 
 
 class IdTaken(ValueError):  # noqa: N818 - nothing is wrong
@@ -92,7 +97,7 @@ class Conversation:
         )
         if self._queue.lasting:
             return
-        left = [due(row) for row in await self._store.open_effects()]
+        left = _known(await self._store.open_effects())
         await self._queue.defer(
             jobs_of((one for one in left if not isinstance(one.effect, StartCheck)), self._rules, self._clock())
         )
@@ -102,7 +107,7 @@ class Conversation:
 
     async def sweep(self, age: float) -> None:
         """Give what has been open for `age` seconds a job again, for the case that its own was lost."""
-        left = [due(row) for row in await self._store.open_effects(before=self._clock() - age)]
+        left = _known(await self._store.open_effects(before=self._clock() - age))
         await self._queue.restore(lost_jobs(left, self._rules, self._clock()))
 
     async def settle(self) -> None:
@@ -216,6 +221,17 @@ class Conversation:
 
     async def _watch_ended(self, asked: Due, recovered: bool) -> None:
         await self.handle(f"watched:{asked.id}", asked.case, WatchEnded(recovered))
+
+
+def _known(rows: Iterable[EffectRow]) -> list[Due]:
+    """What this version of the program can read: what another one has left holds nobody else up."""
+    known = []
+    for row in rows:
+        try:
+            known.append(due(row))
+        except (KeyError, TypeError):
+            _log.error("something open is of another version of the program", case=row.case_id)
+    return known
 
 
 def _case_row(case: Case, before: CaseRow | None, now: float) -> CaseRow:

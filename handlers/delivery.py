@@ -14,10 +14,12 @@ from bot.store.rows import StoreError
 from bot.store.store import Store
 from handlers.effects import Effects
 from handlers.jobs import ELSEWHERE, Due, due, overtaken
-from handlers.port import Unreachable
+from handlers.port import Away, Unreachable
 
 _TRIES = 4
-_FIRST_PAUSE = 0.25
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
+_PATIENCE = 3 * 86_400.0
+"""Seconds for which a message waits for a platform that is away: longer than a weekend."""
 _ONCE = (Whisper, Share, ForgetSecret)
 """Effects that would be shown twice if they were carried out twice, or end what was offered later."""
 _COUNTED: Mapping[type[Effect], metrics.DeliveryKind] = {
@@ -87,26 +89,41 @@ class Delivery:
         return max(pauses)
 
     async def _try(self, case: Case | None, due: Due) -> None:
-        """Act, with pauses between tries. What fails again and again is given up: the rest of the talk goes on.
-
-        Ports wait out what may pass; where the store is away the whole job is tried again. Raises StoreError.
-        """
+        """Act. What cannot be shown for days is given up: the rest of the talk goes on. Raises StoreError."""
         if case is None:
-            return None  # erased meanwhile
-        for turn in range(_TRIES):
+            return  # erased meanwhile
+        ok = False
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                ok = await self._insist(case, due)
+        except TimeoutError:
+            _log.error("a platform was away for too long", case=due.case)
+        _count(case, due, ok=ok)
+
+    async def _insist(self, case: Case, due: Due) -> bool:
+        """Act, with pauses between tries; whether it was done. What fails again and again is given up.
+
+        Where a platform is away it is waited for; where the store is, the whole job is tried again. Raises StoreError.
+        """
+        turn, pause = 0, _FIRST_PAUSE
+        while turn < _TRIES:
             try:
                 await self._effects.carry_out(case, due)
             except StoreError:
                 raise
             except Unreachable as error:
                 _log.info("a person cannot be reached any more", case=due.case, why=str(error))
-                break
+                return False
+            except Away:
+                _log.info("a message waits for its platform", case=due.case)
             except Exception as error:  # noqa: BLE001 - one message must not end the conversation
                 _log.error("a message could not be delivered", case=due.case, turn=turn, fault=metrics.fault(error))
+                turn += 1
             else:
-                return _count(case, due, ok=True)
-            await asyncio.sleep(_FIRST_PAUSE * 2**turn)
-        return _count(case, due, ok=False)
+                return True
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+        return False
 
     async def _done(self, dues: Iterable[Due]) -> None:
         await self._store.effects_done([one.id for one in dues], self._effects.now())

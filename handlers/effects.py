@@ -1,7 +1,6 @@
 """One effect carried out: a message shown or changed, a run stopped, an offer made."""
 
 import math
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -30,11 +29,11 @@ from bot.store.vault import Vault
 from handlers.beside import Beside
 from handlers.calm import Calm
 from handlers.jobs import Due, run_name
+from handlers.keys import fresh_key
 from handlers.offers import Offers
 from handlers.port import Port
 from handlers.support import messages_for_support
 
-_KEY_BYTES = 16
 Make = Callable[[], Awaitable[tuple[Message, Message]]]
 """Makes a message when it is shown: what is kept of it opens nothing; what is shown may hold a link that does."""
 
@@ -144,12 +143,15 @@ class Effects:
     async def _offer(self, port: Port, case: Case) -> tuple[Message, Message]:
         """The offer. Only its code is kept, not the way to it."""
         token, code = await self._offers.make(case.id, case.person)
+        fresh = await self.case(case.id)
+        if fresh is None or not fresh.offered:  # over a crash an earlier way was still good, and was taken meanwhile
+            await self._store.kill_offers(case.id, self.now())
         wisdom = self._mind.wisdom(case.lang)
         microsoft = cloud_talk.is_m365(case)
         page = f"{self._pages.origin}/{'m365' if microsoft else 's'}/{token}"
         url = None if self._pages.modal and port.secret_forms and not microsoft else page
         kept = replace(cloud_talk.offer(case, wisdom, code, None), data={"code": code})
-        return kept, cloud_talk.offer(case, wisdom, code, url)
+        return kept, replace(cloud_talk.offer(case, wisdom, code, url), data=kept.data)
 
     async def _support(self, port: Port, case: Case) -> tuple[Message, Message]:
         """What the person hands over to support; it is put together when it is shown."""
@@ -158,8 +160,7 @@ class Effects:
 
     async def _with_page(self, case: Case, message: Message) -> Message:
         """A report's message with the link to its page, whose key is in the person's message alone."""
-        key = secrets.token_urlsafe(_KEY_BYTES)
-        await self._store.add_report_key(case.id, key)
+        key = await fresh_key(self._store, case.id)
         texts = self._mind.wisdom(case.lang).catalogue.texts
         page, export = texts["web"]["chat.full_report"], texts["words"]["button.export"]
         links = (

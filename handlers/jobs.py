@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bot.core.codec import from_json
 from bot.core.events import Amend, Effect, OfferSecret, StartCheck, Watch
-from bot.core.limits import names_of_account
+from bot.core.limits import one_name_of_account
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, own_queue
 from bot.store.rows import EffectRow
 
@@ -76,7 +76,7 @@ def check_job(due: Due, start: StartCheck, node: str) -> Job:
     lock = f"effect:{due.id}"
     if keeper is not None and start.request.account:
         hosts = sorted(where.host for where in start.request.endpoints.values())
-        account = names_of_account(start.request.account, start.request.domain, hosts)[0]
+        account = one_name_of_account(start.request.account, start.request.domain, hosts)
         lock = f"account:{hashlib.sha256(account.encode()).hexdigest()}"
     return Job("check", due.case, due.id, queue, lock, run_name(due.case, start.run))
 

@@ -20,6 +20,10 @@ class Unreachable(Exception):  # noqa: N818 - nothing is wrong here
     """Nothing can be shown to a person any more, and nothing will pass: the bot was removed from where they are."""
 
 
+class Away(Exception):  # noqa: N818 - nothing is wrong here
+    """The platform does not answer, and has not for a long time; what it was asked for may have been done."""
+
+
 class Surface(Protocol):
     """What must be known of a platform to decide, also where other nodes serve it."""
 
@@ -33,7 +37,10 @@ class Surface(Protocol):
 
 
 class Port(Surface, Protocol):
-    """Delivers messages to one platform. Errors that may pass (429, 5xx, time-outs) are waited out inside."""
+    """Delivers messages to one platform. Errors that may pass (429, 5xx, time-outs) are waited out inside.
+
+    What takes longer than a port waits raises Away; it is tried again.
+    """
 
     secret_forms: bool
     """Whether the platform has a form of its own in which a secret may be typed (`secrets.entry: modal`)."""
@@ -57,6 +64,9 @@ class Port(Surface, Protocol):
         """Who the case's person is; None where this bot does not talk to them, which they were then told."""
         ...
 
-    async def share(self, case: Case, channel: str, message: Message) -> str:
-        """Show a message to others; empty, or why it could not be: not_a_member, shared_outside, failed."""
+    async def share(self, case: Case, key: str, channel: str, message: Message, *, again: bool) -> str:
+        """Show a message to others; empty, or why it could not be: not_a_member, shared_outside, failed.
+
+        `again` as for `post`; `unsure` where it may have been shown and the bot may not look: it is not shown again.
+        """
         ...

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -27,12 +27,13 @@ from bot.store.store import Store
 from bot.store.vault import Vault
 from handlers.jobs import Due, due, handle_in_vault, run_name
 
+T = TypeVar("T")
 _TELL_EVERY = 0.2
 """Seconds between two tellings of steps: no platform shows more states than that."""
 _AT_ONCE = 24
 """Runs of this process that are connected to servers at the same time: more would make everybody wait."""
 _OUTAGE, _FIRST_PAUSE, _LONGEST_PAUSE = 30.0, 0.25, 2.0
-"""Seconds for which the store may be away at the end of a run without its outcome being lost."""
+"""Seconds for which the store may be away during a run without its secret or its outcome being lost."""
 _log = structlog.get_logger(__name__)
 
 Tell = Callable[[str, str, Sequence[Event]], Awaitable[object]]
@@ -92,10 +93,9 @@ class Runs:
         ordered = due(row) if row is not None else None
         if ordered is None or not isinstance(ordered.effect, StartCheck):
             return
-        start = ordered.effect
+        start, case = ordered.effect, await self._store.case(job.case)
         secret = self._vault.take(handle_in_vault(start.handle), self._clock()) if start.handle else None
         try:
-            case = await self._store.case(job.case)
             if case is not None:
                 with metrics.under_way():
                     lost = secret is None if start.handle else start.sign_in and job.queue == CHECKS
@@ -116,7 +116,8 @@ class Runs:
         try:
             if not orders.lost:
                 secret = orders.secret is not None
-                if not await self._admission.admits(orders.case, orders.start, orders.due, secret=secret):
+                admits = functools.partial(self._admission.admits, orders.case, orders.start, orders.due, secret=secret)
+                if not await _insist(admits):
                     return
                 end = Finished(orders.start.run, await self._checked(orders, name))
         except NotAdmitted:
@@ -165,7 +166,7 @@ class Runs:
 
         Then runs take turns, except where a person is waited for in between.
         """
-        if not await self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts):
+        if not await _insist(lambda: self._admission.admits_hosts(orders.case, orders.start, orders.due, hosts)):
             return False
         if not orders.start.sign_in:
             await turn.enter_async_context(self._turns)
@@ -189,17 +190,15 @@ class Runs:
                 await _insist(tell)
 
 
-async def _insist(act: Callable[[], Awaitable[object]]) -> None:
-    """Do it although the store may be away for a while: a log-in is not repeated. Raises StoreError in the end."""
+async def _insist(act: Callable[[], Awaitable[T]]) -> T:
+    """Do it although the store may be away for a while: a secret serves once. Raises StoreError in the end."""
     until, pause = asyncio.get_running_loop().time() + _OUTAGE, _FIRST_PAUSE
     while True:
         try:
-            await act()
+            return await act()
         except StoreError:
             if asyncio.get_running_loop().time() + pause > until:
                 raise
-        else:
-            return
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 

@@ -1,6 +1,5 @@
 """What is posted when somebody presses "Contact support"."""
 
-import secrets
 from dataclasses import replace
 
 from bot.core.abilities import Mind
@@ -9,10 +8,10 @@ from bot.core.case import Case
 from bot.core.handover import for_support, nothing_kept, places_of
 from bot.core.message import Message
 from bot.core.privilege import neutral
+from bot.core.speech import reader
 from bot.store.store import Store
+from handlers.keys import fresh_key
 from handlers.picture import picture_of
-
-_KEY_BYTES = 16
 
 
 async def messages_for_support(
@@ -23,10 +22,9 @@ async def messages_for_support(
     if kept is None:
         gone = nothing_kept(case, wisdom)
         return gone, gone
-    report = kept.report if may_know(case, access) else neutral(kept.report)
+    report = kept.report if may_know(case, access) else neutral(kept.report, reader(case, wisdom, kept.report))
     picture = await picture_of(report, case.lang, mind)
-    key = secrets.token_urlsafe(_KEY_BYTES)
-    await store.add_report_key(case.id, key)
+    key = await fresh_key(store, case.id)
     shown = for_support(case, report, wisdom, places_of(origin, case.id, key), picture)
     bare = replace(picture, png=None) if picture is not None else None
     return for_support(case, report, wisdom, places_of("", case.id), bare), shown

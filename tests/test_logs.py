@@ -33,6 +33,8 @@ def _as_before() -> Iterator[None]:
         f"パスワード：{TOKEN}",
         f"密码：{TOKEN}",
         f"password={TOKEN}",
+        f'{{"user": "a", "password": "{TOKEN} and more"}}',
+        f'body: "{{\\"imap_password\\": \\"{TOKEN}\\"}}"',
     ],
 )
 def test_what_opens_something_is_masked(text: str) -> None:

@@ -188,6 +188,13 @@ def test_short_secrets_mask_the_whole_text(short: str) -> None:
         ("Password = x1y2z3 thanks", "Password = *** thanks"),
         ("my password is wrong", "my password is wrong"),
         ("the password hunter22 fails", "the password *** fails"),
+        ('{"user": "a", "password": "x", "port": 993}', '{"user": "a", "password": "***", "port": 993}'),
+        ('{"imap_password":"two words, one \\\\" quote"}', '{"imap_password":"***"}'),
+        ("{'secret' : 'two words'}", "{'secret' : '***'}"),
+        (r'"{\"pwd\": \"two words\", \"a\": 1}"', r'"{\"pwd\": \"***\", \"a\": 1}"'),
+        ('"password": 12345678}', '"password": ***'),
+        ('"password": "cut off he', '"password": "***"'),
+        ('"パスワード": "秘密 1"', '"パスワード": "***"'),
     ],
 )
 def test_pasted_passwords_are_masked(text: str, masked: str) -> None:

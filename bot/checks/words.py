@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from bot.checks.judging import Setting
+from bot.checks.sasl import BEARER
 from bot.core.model import Fault, Finding, LoginReply
 from bot.core.refusal import Context, Explanation, explain
 
@@ -34,9 +35,8 @@ def understand(text: str, setting: Setting, stage: str, mechanism: str | None = 
 def judge_login(facts: LoginReply | Fault, setting: Setting) -> list[Finding]:
     """The findings of a log-in, the same for IMAP, SMTP and POP."""
     if isinstance(facts, Fault):
-        return [
-            setting.finding(_FAULTS.get(facts.kind, "login.connection_closed"), detail=facts.detail, server=facts.heard)
-        ]
+        code, by = _FAULTS.get(facts.kind, "login.connection_closed"), BEARER[0] if setting.token else ""
+        return [setting.finding(code, detail=facts.detail, server=facts.heard, mechanism=by)]
     if facts.accepted:
         return []
     evidence: dict[str, Any] = {"server": facts.text, "mechanism": facts.mechanism, "offered": list(facts.mechanisms)}

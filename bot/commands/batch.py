@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import gc
 import json
+import re
 import secrets
 import sys
 import time
@@ -13,14 +14,16 @@ from contextlib import ExitStack
 from typing import Any, TextIO
 
 from bot.asking import input_report, read_request
-from bot.commands.status import BAD_INPUT, exit_status
+from bot.commands.status import BAD_INPUT, OWN_FAULT, exit_status
 from bot.core.case import case_id
 from bot.core.intake import InputError
 from bot.core.model import LANGS, Lang, Report
+from bot.core.pasted import without_secrets
 from bot.core.report import report_to_json
 from bot.core.wisdom import Wisdom
 from bot.engine.check import Check, Network
 from bot.engine.run import run
+from bot.faults import own_fault
 from bot.network import open_network, wisdom_in
 from bot.quick_settings import quick_settings
 from bot.store.keeping import Keeping
@@ -41,6 +44,10 @@ _SECRET_KEYS = frozenset({"secret", "secret_stdin", "secret-stdin", "password", 
 _SCENARIOS = frozenset({"auto", "saas", "manual", "m365", "exchange", "member"})
 
 
+_ADDRESSES = frozenset({"domain", "account", "mailbox"})
+_MORE = re.compile(r"@[^\s:;,|>]+[\s:;,|]+[^\s:;,|]")
+
+
 class LineError(ValueError):
     """A line that is refused; the message says why and repeats nothing of it."""
 
@@ -53,9 +60,14 @@ def batch_command(args: argparse.Namespace, lang: Lang) -> int:
     if args.secret_stdin:
         print("check: --batch takes no secrets", file=sys.stderr)
         return BAD_INPUT
+    if any(getattr(args, key) not in (None, "auto") for key in _KEYS - {"lang"}):
+        print('check: --batch takes what is checked from its lines (an example: {"ews": "..."})', file=sys.stderr)
+        return BAD_INPUT
     with ExitStack() as stack:
         try:
-            lines = sys.stdin if args.batch == "-" else stack.enter_context(open(args.batch, encoding="utf-8"))  # noqa: PTH123
+            # What is not UTF-8 spoils its own line alone; programs of Windows begin a file with a byte order mark.
+            source = 0 if args.batch == "-" else args.batch
+            lines = stack.enter_context(open(source, encoding="utf-8-sig", errors="replace"))  # noqa: PTH123
         except OSError as error:
             print(f"check: --batch: {args.batch}: {error.strerror}", file=sys.stderr)
             return BAD_INPUT
@@ -118,6 +130,11 @@ class Batch:
             self._statuses[BAD_INPUT] += 1
             self._verdicts["refused"] += 1
             return
+        except Exception as error:  # noqa: BLE001 - a fault of our own spoils its own line alone
+            print(f"line {number}: {own_fault(error)}", file=sys.stderr)
+            self._statuses[OWN_FAULT] += 1
+            self._verdicts["faults"] += 1
+            return
         sys.stdout.write(json.dumps(report_to_json(report), ensure_ascii=False) + "\n")
         sys.stdout.flush()
         await keeping.add(report, self._lang)
@@ -166,8 +183,10 @@ def _wisdom(lang: Lang) -> Wisdom:
 
 def read_line(line: str) -> Mapping[str, Any]:
     """The options of one line. Raises LineError."""
+    if without_secrets(line)[1]:
+        raise LineError("a batch takes no secrets")
     if not line.startswith("{"):
-        return {"domain": line}
+        return _alone({"domain": line})
     try:
         options = json.loads(line)
     except ValueError:
@@ -184,4 +203,12 @@ def read_line(line: str) -> Mapping[str, Any]:
     named = any(options.get(key) for key in ("domain", "imap", "smtp", "pop", "ews"))
     if not named and not (options.get("scenario") == "m365" and options.get("account")):
         raise LineError("a domain or a server is needed")
+    return _alone(options)
+
+
+def _alone(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same options. Raises LineError where more than an address stands in one: in lists that is a password."""
+    values = [value for key, value in options.items() if value and key in _ADDRESSES]
+    if any(_MORE.search(value) for value in values if "://" not in value):
+        raise LineError("more stands behind an address, and a batch takes no secrets")
     return options

@@ -43,6 +43,9 @@ def check_command(args: argparse.Namespace, lang: Lang) -> int:
         print(f"check: {problem}", file=sys.stderr)
         return BAD_INPUT
     secret = _read_secret() if args.secret_stdin else None
+    if args.secret_stdin and secret is None:
+        print("check: --secret-stdin: the first line of standard input is empty or not UTF-8", file=sys.stderr)
+        return BAD_INPUT
     report, reader = asyncio.run(_checked(vars(args), lang, secret))
     if args.json:
         print(json.dumps(report_to_json(report), ensure_ascii=False), flush=True)
@@ -61,10 +64,16 @@ def _problem(args: argparse.Namespace) -> str | None:
     return None
 
 
-def _read_secret() -> Secret:
-    """The first line of standard input without its end, as it is: spaces belong to passwords."""
-    line = sys.stdin.buffer.readline()
-    return Secret(line.decode("utf-8", "replace").rstrip("\r\n"))
+def _read_secret() -> Secret | None:
+    """The first line of standard input without its end, as it is: spaces belong to passwords.
+
+    None where it cannot be the password that was meant: a log-in with it would only count as a failed one.
+    """
+    line = sys.stdin.buffer.readline().rstrip(b"\r\n") if sys.stdin else b""
+    try:
+        return Secret(line.decode()) if line else None
+    except UnicodeDecodeError:
+        return None
 
 
 async def _checked(options: Mapping[str, Any], lang: Lang, secret: Secret | None) -> tuple[Report, Reader]:

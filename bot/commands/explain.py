@@ -3,12 +3,14 @@
 import gc
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from bot.core.advice import Catalogue, Circumstances, advice_for_code, words_of
 from bot.core.pasted import without_secrets
 from bot.core.refusal import NOT_A_FAILURE, Context, Explanation, explain
 from bot.core.told import advice_to_json
+from bot.core.visible import decoded
 from bot.knowledge import Knowledge, knowledge
 
 _MAX_TEXT = 100_000
@@ -22,7 +24,7 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
     if provider is not None and known is None:
         print(f"--provider: there is no provider {provider!r} in the directory (an example: zoho)", file=sys.stderr)
         return 2
-    words = (text if text is not None else sys.stdin.read(_MAX_TEXT))[:_MAX_TEXT]
+    words = (text if text is not None else _read_text())[:_MAX_TEXT]
     if not words.strip():
         print(
             "explain: no text was given (an example: python -m bot explain '535 5.7.8 Bad credentials')",
@@ -32,10 +34,21 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
     words, seen = without_secrets(words)
     if seen:
         print(wisdom.texts(lang)["words"]["explain.secret"], file=sys.stderr)
+    if protocol is None and "AADSTS" in words.upper():
+        protocol = "oauth"  # Microsoft's sign-in page
     context = context_for(protocol, known)
     told = explain(words, context, wisdom.rules)
     print(_as_json(told, protocol, lang, wisdom) if as_json else _as_text(told, protocol, lang, wisdom))
     return 0
+
+
+def _read_text() -> str:
+    """Standard input, in whichever encoding the text was saved; the terminal's own is asked after UTF-8."""
+    data = sys.stdin.buffer.read(_MAX_TEXT) if sys.stdin else b""
+    for encoding in ("utf-8", sys.stdin.encoding if sys.stdin else "utf-8"):
+        with suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    return decoded(data)
 
 
 def context_for(protocol: str | None, provider: Mapping[str, Any] | None) -> Context:
@@ -55,7 +68,8 @@ def told_in(
     provider = wisdom.provider(told.provider)
     catalogue = Catalogue(wisdom.advice, wisdom.links, wisdom.texts(lang))
     service = {"oauth": "m365", None: "imap"}.get(protocol, protocol) or "imap"
-    return catalogue, Circumstances("saas" if provider else "manual", lang, provider), service
+    scenario = "m365" if service == "m365" else "saas" if provider else "manual"
+    return catalogue, Circumstances(scenario, lang, provider), service
 
 
 def _as_json(told: Explanation, protocol: str | None, lang: str, wisdom: Knowledge) -> str:
@@ -88,7 +102,7 @@ def _as_text(told: Explanation, protocol: str | None, lang: str, wisdom: Knowled
             for code in told.alternatives
             if code in catalogue.texts["findings"]
         ]
-        lines.append(phrases["explain.alternatives"].format(others=phrases["comma"].join(others)))
+        lines.append(phrases["explain.alternatives"].format(others=phrases["between"].join(others)))
     apart = wisdom.rules.get("apart", {})
     lines += [f"{phrases['explain.apart']} {apart[key][lang]}" for key in told.apart if key in apart]
     for entry in advice_for_code(told.code, service, circumstances, catalogue)[:3]:

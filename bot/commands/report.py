@@ -77,7 +77,7 @@ def _write_page(kept: KeptReport, lang: Lang, path: Path) -> int:
 
 def erase_command(person: str) -> int:
     """Delete everything that is kept of a person and say what it was; 0 as well where there was nothing."""
-    if not person.strip():
+    if not person.strip() or not person.isprintable():
         return _refuse("erase: --person needs an id (an example: python -m bot erase --person slack:T123:U456)")
     try:
         counts = asyncio.run(_erased(person.strip()))

@@ -29,13 +29,18 @@ def refusal(case: Case, access: Access | None) -> Refusal | None:
     """Why this person may not check this case, None where it is allowed. Without `access` everything is."""
     if access is None or case.admin:
         return None
-    own = domain_of(case.address)
-    allowed = {domain.lower() for domain in access.domains} or ({own} if own else set())
+    allowed = domains_for(case, access)
     if not allowed:
         return "unknown_person"
     if case.domain is None:
         return "servers"
     return None if case.domain in allowed else "domain"
+
+
+def domains_for(case: Case, access: Access) -> tuple[str, ...]:
+    """The domains that the case's person may check without being an administrator."""
+    own = domain_of(case.address)
+    return tuple(domain.lower() for domain in access.domains) or ((own,) if own else ())
 
 
 def may_log_in(case: Case, access: Access | None) -> bool:

@@ -13,7 +13,8 @@ MOST_AT_ONCE = 3
 """Pieces of advice that are shown before "more"."""
 _STARTTLS_NAMES = {"imap": "imap", "smtp": "smtp", "pop": "pop3"}
 _LINKS_EACH = 3
-_BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+BY_TOKEN = ("XOAUTH2", "OAUTHBEARER")
+"""Mechanisms that take the token of a sign-in: no password was sent."""
 _OF_PASSWORDS = frozenset(
     {"login.wrong_credentials", "login.basic_auth_disabled", "login.app_password_required", "login.protocol_disabled"}
 )
@@ -46,7 +47,7 @@ def advise(steps: "Iterable[StepResult]", circumstances: Circumstances, catalogu
     ranked = sorted(found, key=lambda pair: order[pair[1].severity])
     pieces: dict[tuple[str, str], Advice] = {}
     for step, finding in ranked:
-        by_token = finding.evidence.get("mechanism") in _BY_TOKEN
+        by_token = finding.evidence.get("mechanism") in BY_TOKEN
         for name, advice in _advice_for(step, finding.code, circumstances, catalogue, by_token=by_token):
             pieces.setdefault((name, advice.title), advice)
     advised = list(pieces.values())
@@ -67,7 +68,7 @@ def _advice_for(
     values = _values(service, circumstances, catalogue)
     caution = [] if by_token and code in _OF_PASSWORDS else _caution(code, service, circumstances)
     for entry in catalogue.advice["codes"].get(code, ()):
-        if _fits(entry.get("when", {}), service, circumstances):
+        if _fits(entry.get("when", {}), service, circumstances, "token" if by_token else "password"):
             piece, words = catalogue.advice["pieces"][entry["piece"]], catalogue.texts["pieces"][entry["piece"]]
             told = [filled for action in words["actions"] if (filled := fill(action, values)) is not None]
             actions, caution = caution + told, []  # once, with the likeliest piece
@@ -85,7 +86,7 @@ def _advice_for(
                 )
 
 
-def _fits(when: Mapping[str, Sequence[str]], service: str, circumstances: Circumstances) -> bool:
+def _fits(when: Mapping[str, Sequence[str]], service: str, circumstances: Circumstances, login: str) -> bool:
     provider = circumstances.provider or {}
     known = {
         "scenario": circumstances.scenario,
@@ -94,6 +95,7 @@ def _fits(when: Mapping[str, Sequence[str]], service: str, circumstances: Circum
         "kind": provider.get("kind"),
         "provider": provider.get("id"),
         "access": provider.get("access", {}).get(service),
+        "login": login,
     }
     return all(known[key] in allowed for key, allowed in when.items())
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.core.access import Access, domains_for
 from bot.core.case import Case
 from bot.core.codec import from_json, to_json
 from bot.core.intake import EXAMPLES
@@ -25,21 +26,22 @@ from bot.core.model import Link, Report
 from bot.core.speech import reader, said, subject
 from bot.core.wisdom import Wisdom
 
+_MOST_DOMAINS = 5
 HIDDEN = "•••"
 """Stands for an account's name where others read along."""
 
 
-def refused(case: Case, wisdom: Wisdom, why: str) -> Message:
+def refused(case: Case, wisdom: Wisdom, why: str, access: Access | None = None) -> Message:
     """Why nothing is probed for this person, and what can be done about it."""
     told = reader(case, wisdom)
-    own = case.address or ""
+    theirs = domains_for(case, access or Access())
     return said(
         told,
         f"talk.refused.{why}",
         domain=subject(case),
         account=case.account or "",
-        own=own,
-        theirs=own.rpartition("@")[2],
+        own=case.address or "",
+        theirs=told.word("comma").join(theirs[:_MOST_DOMAINS]),
     )
 
 

@@ -129,7 +129,7 @@ def _numbered(case: Case, effects: tuple[Effect, ...]) -> Outcome:
 
 def _typed(case: Case, text: str, mind: Mind, abilities: Abilities) -> Outcome:
     said = understand(text, offered=case.offered, domain=case.domain)
-    if said.lang is not None and said.error_text is None:  # a server's language is not the person's
+    if said.lang is not None:
         case = replace(case, lang=said.lang)
     if not said.secret_seen:
         return _understood(case, said, mind, abilities)
@@ -214,7 +214,7 @@ def _after_account(case: Case, mind: Mind, abilities: Abilities) -> Outcome:
 def _start(case: Case, handle: str | None, mind: Mind, abilities: Abilities, *, sign_in: bool = False) -> Outcome:
     """Begin a run, where this person may check this."""
     if (why := refusal(case, abilities.access)) is not None:
-        told = asides.refused(case, mind.wisdom(case.lang), why)
+        told = asides.refused(case, mind.wisdom(case.lang), why, abilities.access)
         return replace(case, phase="asking", offered=False), (ForgetSecret(), Post("refused", told))
     run = case.run + 1
     stop = _halt(case, mind)
@@ -268,7 +268,8 @@ def _finished(case: Case, event: Finished, mind: Mind, abilities: Abilities) -> 
     wisdom = mind.wisdom(case.lang)
     done = replace(case, phase="reported", marks=(), found=endpoints_of(event.report), blocked=_watchable(event.report))
     done = exchange_talk.learn(done, event.report)
-    known = event.report if may_know(done, abilities.access) else neutral(event.report)
+    reader = speech.reader(done, wisdom, event.report)
+    known = event.report if may_know(done, abilities.access) else neutral(event.report, reader)
     watch, sign_in = abilities.watch and bool(done.blocked), cloud_talk.signs_in(done, abilities)
     offers = speech.Offers(abilities.secrets, watch, abilities.share, sign_in)
     report = speech.report(done, known, wisdom, offers)
@@ -305,6 +306,8 @@ def _may_log_in(event: Finished) -> bool:
 def _pressed(case: Case, action: str, mind: Mind, abilities: Abilities) -> Outcome:
     wisdom = mind.wisdom(case.lang)
     match action.split(":", 2):
+        case ["cancel"] if case.phase == "closed" and not case.offered and not case.watching:
+            return case, ()  # it was pressed before
         case ["cancel"]:
             return _wish(case, "cancel", mind, abilities)
         case ["run" | "recheck"]:
@@ -343,6 +346,8 @@ def _wish(case: Case, wish: str, mind: Mind, abilities: Abilities) -> Outcome:
             return again, (ForgetSecret(), *effects)
         case "yes" if case.account and case.phase == "reported":
             return _after_account(case, mind, abilities)
+        case "thanks" | "works":
+            return case, (Post("remark", speech.remark(case, wisdom, wish)),)
         case _:
             return case, (Post("help", speech.help_text(case, wisdom)),)
 

@@ -11,17 +11,20 @@ from bot.core.model import Request
 from bot.core.pasted import without_secrets
 from bot.core.wisdom import Wisdom
 
+_OVER = ("reported", "closed")
+"""A report stays one when the talk about it was ended: it can be watched and shown to others."""
+
 
 def pressed(case: Case, action: str, wisdom: Wisdom, abilities: Abilities) -> Outcome:
     """Buttons that concern no check. What cannot be done now does nothing."""
     match action:
-        case "watch" if abilities.watch and case.blocked and not case.watching and case.phase == "reported":
+        case "watch" if abilities.watch and case.blocked and not case.watching and case.phase in _OVER:
             request = Request(case.domain, case.scenario, case.account, dict(case.endpoints), case.lang, case.mailbox)
             watching = replace(case, watching=True)
             return watching, (Watch(request, case.blocked), Post("watch", asides.watching(watching, wisdom)))
         case "unwatch" if case.watching:
             return replace(case, watching=False), (StopWatch(), Post("watch", asides.watch_stopped(case, wisdom)))
-        case "share" if abilities.share and case.phase == "reported":
+        case "share" if abilities.share and case.phase in _OVER:
             return case, (Post("share", asides.ask_share(case, wisdom)),)
         case "support" if case.run:
             return case, (Support("support"),)
@@ -32,7 +35,7 @@ def pressed(case: Case, action: str, wisdom: Wisdom, abilities: Abilities) -> Ou
 def share(case: Case, values: Mapping[str, str], abilities: Abilities) -> Outcome:
     """The person chose where to show the report."""
     channel = values.get("channel", "")
-    if not channel or not abilities.share or case.phase != "reported":
+    if not channel or not abilities.share or case.phase not in _OVER:
         return case, ()
     return case, (Share(channel, bool(values.get("show_account"))),)
 

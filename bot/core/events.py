@@ -115,7 +115,7 @@ class WatchEnded:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A report was shown to others, or why it could not be: not_a_member, shared_outside, gone, failed."""
+    """A report was shown to others, or why it could not be: not_a_member, shared_outside, gone, failed, unsure."""
 
     problem: str = ""
 

@@ -100,8 +100,8 @@ def _provider(told: Reader) -> str:
 def _failing(step: StepResult, told: Reader, *, fails: bool) -> Iterator[tuple[str, str]]:
     """Which step, of which server, for which cause."""
     web = told.catalogue.texts["web"]
-    where = {"service": told.service(step.id), "stage": told.label(step.id)}
-    yield told.word("support.failing") if fails else web["report.step"], told.word("support.where", **where)
+    where = told.word("support.where", **told.where(step.id))
+    yield told.word("support.failing") if fails else web["report.step"], where
     for finding in step.findings[:1]:
         title, _ = words_of(finding.code, step.id.partition(".")[0], told.circumstances, told.catalogue)
         yield web["report.cause"], told.word("support.code", title=title, code=finding.code)

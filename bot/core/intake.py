@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bot.core.model import DEFAULT_PORTS, Endpoint, Service, endpoint
+from bot.core.secret import mask_assignments
 
 EXAMPLES = {
     "domain": "example.co.jp",
@@ -26,6 +27,7 @@ _TOP_LABEL = re.compile(r"[a-z0-9-]{2,63}\Z")
 _NUMBER = re.compile(r"(?:\d+|0x[0-9a-f]*)\Z")
 """A last label that some programs take for (a part of) an IPv4 address: no name ends so (URL Standard, 3.5)."""
 _FULL_STOPS = str.maketrans({"。": ".", "．": ".", "｡": "."})
+_FULL_WIDTH = str.maketrans({0xFF01 + place: chr(0x21 + place) for place in range(94)} | {0x3000: " "})
 _MAX_PORT = 65535
 
 
@@ -66,7 +68,7 @@ def read_domain(typed: str) -> str:
 
 def read_address(typed: str) -> str:
     """A mail address with its domain in A-labels. Raises InputError (input.address_invalid)."""
-    text = _bare(unlink(typed).strip().removeprefix("mailto:")).replace("＠", "@")
+    text = _bare(half_width(unlink(typed)).strip().removeprefix("mailto:"))
     local, at, domain = text.rpartition("@")
     name = _ascii_name(domain.translate(_FULL_STOPS).removesuffix("."))
     if not at or not local or name is None or "." not in name or _bad_local(local):
@@ -87,13 +89,13 @@ def read_account(typed: str) -> str:
 
     Raises InputError (input.address_invalid) for what can be none of them.
     """
-    text = unlink(typed).strip()
+    text = half_width(unlink(typed)).strip()
     if "\\" in text:
         domain, _, user = text.partition("\\")
         if domain and user and not _unprintable(text) and "\\" not in user:
             return text
         raise InputError("input.address_invalid", "account", typed)
-    if "@" in text or "＠" in text:
+    if "@" in text:
         return read_address(text)
     if text and not _unprintable(text) and not re.search(r"\s", text):
         return text
@@ -105,7 +107,7 @@ def read_endpoint(typed: str, service: Service) -> Endpoint:
 
     Raises InputError (input.host_invalid, input.port_invalid).
     """
-    text = unlink(typed).strip().translate(_FULL_STOPS).replace("：", ":")
+    text = half_width(unlink(typed)).strip().translate(_FULL_STOPS)
     if "://" in text:
         text = text.partition("://")[2].partition("/")[0]
     text = text.rstrip("/")
@@ -129,6 +131,11 @@ def _bare(text: str) -> str:
 def unlink(text: str) -> str:
     """The text with a chat platform's automatic links undone: `<http://example.jp|example.jp>`, `<mailto:a@b|a@b>`."""
     return re.sub(r"<(?:[a-z]+:[^|<>]*)\|([^<>]*)>", r"\1", text)
+
+
+def half_width(text: str) -> str:
+    """Letters, digits and signs that were typed in full width (U+FF01 to U+FF5E, U+3000) as ASCII."""
+    return text.translate(_FULL_WIDTH)
 
 
 def _split_port(text: str) -> tuple[str, str | None]:
@@ -192,6 +199,10 @@ def _url_host(text: str) -> str:
 
 
 def evidence_of(error: InputError) -> Mapping[str, Any]:
-    """The finding's evidence: the field, what was typed and an example. Cut, since anything can be typed."""
-    typed = "".join(c if c.isprintable() else "�" for c in error.typed)
+    """The finding's evidence: the field, what was typed and an example. Cut, since anything can be typed.
+
+    What looks like a password is masked: in addresses it stands before the host.
+    """
+    typed = mask_assignments(re.sub(r"(?<=://)[^/\s]*@", "", error.typed))
+    typed = "".join(c if c.isprintable() else "�" for c in typed)
     return {"field": error.field, "typed": typed[:300], "example": error.example}

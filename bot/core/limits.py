@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bot.core.intake import InputError, read_domain
@@ -38,22 +38,6 @@ def read_span(text: str) -> float:
     return int(match[1]) * _UNITS[match[2]]
 
 
-def longest(limits: Iterable[Limit]) -> float:
-    """How long a use has to be remembered."""
-    return max((limit.seconds for limit in limits), default=0.0)
-
-
-def free_at(limits: Iterable[Limit], uses: Sequence[float], now: float) -> float | None:
-    """When the next use is allowed, None where it is now. `uses` are the times of earlier ones, in any order."""
-    free: float | None = None
-    for limit in limits:
-        within = sorted(at for at in uses if at + limit.seconds > now)
-        if len(within) >= limit.times:
-            until = within[len(within) - limit.times] + limit.seconds
-            free = until if free is None else max(free, until)
-    return free
-
-
 def names_of_account(account: str, domain: str | None, hosts: Iterable[str] = ()) -> tuple[str, ...]:
     r"""The names under which the log-ins of an account are counted, so that no spelling of it gets tries of its own.
 
@@ -69,6 +53,15 @@ def names_of_account(account: str, domain: str | None, hosts: Iterable[str] = ()
     if not domains:
         domains = {host.partition(".")[2] or host for host in hosts}
     return tuple(sorted(f"{local}@{domain}" for domain in domains or {""}))
+
+
+def one_name_of_account(account: str, domain: str | None, hosts: Iterable[str] = ()) -> str:
+    """The name for what is done with an account by one at a time.
+
+    An address is the same account whichever domain is checked with it.
+    """
+    own = names_of_account(account, None)[0]
+    return own if not own.endswith("@") else names_of_account(account, domain, hosts)[0]
 
 
 def _plain(domain: str) -> str:

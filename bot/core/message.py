@@ -160,6 +160,12 @@ class Reader:
     def service(self, step: str) -> str:
         return self.word(f"service.{step.partition('.')[0]}")
 
+    def where(self, step: str) -> dict[str, str]:
+        """Service and stage of a step for a phrase. Japanese and Chinese set a space after Latin letters."""
+        service = self.service(step)
+        apart = " " if self.circumstances.lang != "en" and service[-1].isascii() else ""
+        return {"service": service + apart, "stage": self.label(step)}
+
 
 _EVIDENCE_ROWS = (
     "target",
@@ -216,8 +222,7 @@ def _headline(report: Report, reader: Reader) -> str:
     shown = report.domain or next((step.target for step in report.steps if step.target), "")
     if report.failing_step and report.cause:
         title, _ = words_of(report.cause, report.failing_step.partition(".")[0], reader.circumstances, reader.catalogue)
-        where = {"service": reader.service(report.failing_step), "stage": reader.label(report.failing_step)}
-        return reader.word("headline.fail", domain=shown, title=title, **where)
+        return reader.word("headline.fail", domain=shown, title=title, **reader.where(report.failing_step))
     uncertain = _first(report, "unknown")
     if report.verdict == "unknown" and uncertain is not None:
         finding = _worst(uncertain)
@@ -263,7 +268,7 @@ def _evidence(step: StepResult, finding: Finding, reader: Reader) -> list[Block]
             for code in evidence.get("alternatives", ())[:2]
         ]
         if others:
-            blocks.append(Text(reader.word("could_also_be", others=reader.word("comma").join(others)), "note"))
+            blocks.append(Text(reader.word("could_also_be", others=reader.word("between").join(others)), "note"))
     return blocks
 
 
@@ -281,8 +286,7 @@ def _others(report: Report, shown: Finding | None, reader: Reader) -> list[Block
     for step, finding in [(s, f) for s in report.steps for f in s.findings]:
         if finding is not shown:
             title, _ = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)
-            where = {"service": reader.service(step.id), "stage": reader.label(step.id)}
-            lines[reader.word("also_found", title=title, **where)] = None
+            lines[reader.word("also_found", title=title, **reader.where(step.id))] = None
     return [Text("\n".join(lines))] if lines else []
 
 
@@ -359,13 +363,9 @@ def _account_to_type(report: Report, reader: Reader) -> str | None:
 
 
 def _mailbox_line(box: Mapping[str, Any], reader: Reader) -> str:
-    total = box.get("messages")
-    size = f"{box['bytes'] / 1_000_000:,.1f} MB" if box.get("bytes") is not None else "-"
-    inbox = box.get("inbox")
-    return reader.word(
-        "mailbox",
-        folders=box.get("folders", "-"),
-        inbox="-" if inbox is None else f"{inbox:,}",
-        messages="-" if total is None else f"{total:,}",
-        size=size,
-    )
+    """What the server said of the mailbox; many do not tell how large it is."""
+    counts = [(name, box.get(name)) for name in ("folders", "inbox", "messages")]
+    known = [reader.word(f"mailbox.{name}", count=f"{count:,}") for name, count in counts if count is not None]
+    if box.get("bytes") is not None:
+        known.append(f"{box['bytes'] / 1_000_000:,.1f} MB")
+    return reader.word("mailbox", known=reader.word("comma").join(known))

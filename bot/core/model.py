@@ -23,7 +23,7 @@ LANGS: tuple[Lang, ...] = ("ja", "en", "zh")
 SCENARIOS: tuple[Scenario, ...] = ("saas", "manual", "m365", "exchange", "member")
 DEFAULT_PORTS: dict[Service, int] = {"imap": 993, "smtp": 465, "pop": 995, "ews": 443, "m365": 443}
 
-STARTTLS_PORTS = frozenset({25, 110, 143, 587, 2525})
+STARTTLS_PORTS = frozenset({25, 110, 143, 587})
 """Ports that begin in plain text and are raised to TLS; every other port speaks TLS from the first byte."""
 
 

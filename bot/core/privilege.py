@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from bot.core.advice import BY_TOKEN, advise
+from bot.core.message import Reader
 from bot.core.model import Finding, Report, StepResult
 
 NEUTRAL = "login.wrong_credentials"
@@ -26,15 +28,16 @@ TELLING = frozenset(
 """Refusals by which one can tell whether a user exists or a password was right."""
 
 
-def neutral(report: Report) -> Report:
+def neutral(report: Report, reader: Reader) -> Report:
     """The report as it is told to whoever may not know the finer cause: one answer for all refusals of credentials.
 
-    The server's words go with the cause, and the transcript with them, since they say the same.
+    The server's words go with the cause, and the transcript with them, since they say the same. Advice is given anew,
+    so that none tells by its presence or its lack what the cause was.
     """
     steps = tuple(_plain(step) for step in report.steps)
-    told = _told(report.cause)
-    advice = report.advice if told == report.cause else tuple(a for a in report.advice if a.code not in TELLING)
-    return replace(report, steps=steps, cause=told, advice=advice, transcript={})
+    same = steps == report.steps
+    advice = report.advice if same else advise(steps, reader.circumstances, reader.catalogue)
+    return replace(report, steps=steps, cause=_told(report.cause), advice=advice, transcript={})
 
 
 def _told(code: str | None) -> str | None:
@@ -47,7 +50,8 @@ def _plain(step: StepResult) -> StepResult:
     findings: list[Finding] = []
     for finding in step.findings:
         if finding.code in TELLING or finding.code == NEUTRAL:
-            findings.append(Finding(NEUTRAL, "fail", {}))
+            by_token = {k: v for k, v in finding.evidence.items() if k == "mechanism" and v in BY_TOKEN}
+            findings.append(Finding(NEUTRAL, "fail", by_token))
         else:
             findings.append(finding)
     return replace(step, status="fail", findings=tuple(findings), notes={})

@@ -212,13 +212,14 @@ def _reread(raw: bytes, codec: str) -> str:
 @functools.lru_cache(maxsize=1)
 def _assignments() -> re.Pattern[str]:
     return re.compile(
-        r"(?i)(pass(?:word|wd|phrase)?|pwd|secret|パスワード|密码|密碼|口令|授权码)(\s*[:=：＝]\s*|\s+(?=\S*[\d\W_])(?!is\b|was\b))(\S+)"
+        r"(?im)(pass(?:word|wd|phrase)?|pwd|secret|パスワード|密码|密碼|口令|授权码)"
+        r"(?:((?:\\*[\"'])?\s*[:=：＝]\s*)(?:(\\*[\"']).*?(?:(?<!\\)\3|$)|\S+)|(\s+)(?=\S*[\d\W_])(?!is\b|was\b)\S+)"
     )
 
 
 def mask_assignments(text: str) -> str:
-    """A text that somebody pasted with what looks like a password masked: `password: x`, `パスワード：x`, `密码：x`.
+    """A pasted text with what looks like a password masked: `password: x`, `パスワード：x`, `密码：x`, `"pwd": "x y"`.
 
     This guards logs and stores against secrets that the bot never asked for.
     """
-    return _assignments().sub(lambda match: match[1] + match[2] + MASK, text)
+    return _assignments().sub(lambda m: f"{m[1]}{m[2] or m[4]}{m[3] or ''}{MASK}{m[3] or ''}", text)

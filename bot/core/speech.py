@@ -130,7 +130,7 @@ def explained(text: str, case: Case, wisdom: Wisdom) -> Message | None:
         if c in told.catalogue.texts["findings"]
     ]
     if others:
-        blocks.append(Text(told.word("explain.alternatives", others=told.word("comma").join(others)), "note"))
+        blocks.append(Text(told.word("explain.alternatives", others=told.word("between").join(others)), "note"))
     advice = advice_for_code(found.code, "imap", told.circumstances, told.catalogue)[:2]
     blocks += [Actions(entry.title, told.word(f"who.{entry.who}"), entry.actions, entry.links) for entry in advice]
     if case.domain or case.endpoints:
@@ -246,7 +246,7 @@ def compared(case: Case, program: ProgramSettings, wisdom: Wisdom) -> Message:
 
 def _row_label(row: Difference, told: Reader) -> str:
     name = told.word(f"compare.{row.field}")
-    return f"{told.word(f'service.{row.service}')} {name}" if row.service else name
+    return told.word("compare.of", service=told.word(f"service.{row.service}"), name=name) if row.service else name
 
 
 def _shown(row: Difference, value: str, told: Reader) -> str:
@@ -286,6 +286,11 @@ def unclear(case: Case, wisdom: Wisdom) -> Message:
 
 def help_text(case: Case, wisdom: Wisdom) -> Message:
     return said(reader(case, wisdom), "talk.help", example=EXAMPLES["domain"])
+
+
+def remark(case: Case, wisdom: Wisdom, about: str) -> Message:
+    """The answer to thanks, or to somebody whose mail program `works`."""
+    return said(reader(case, wisdom), f"talk.{about}")
 
 
 def cancelled(case: Case, wisdom: Wisdom) -> Message:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bot.core.exchange import read_ews
-from bot.core.intake import InputError, read_account, read_domain, read_endpoint, unlink
+from bot.core.intake import InputError, half_width, read_account, read_domain, read_endpoint, unlink
+from bot.core.language import language_beside, language_of
 from bot.core.model import Endpoint, Lang, Scenario, Service
 from bot.core.pasted import without_secrets
 
-Wish = Literal["help", "cancel", "recheck", "history", "yes", "no"]
+Wish = Literal["help", "cancel", "recheck", "history", "yes", "no", "thanks", "works"]
+"""`works` is a remark rather than a wish: that a mail program can do what the migration cannot."""
 
 _WISHES: Mapping[Wish, frozenset[str]] = {
     "help": frozenset({"help", "?", "？", "ヘルプ", "使い方", "帮助", "幫助", "用法", "怎么用"}),
@@ -34,7 +36,35 @@ _WISHES: Mapping[Wish, frozenset[str]] = {
     "history": frozenset({"history", "cases", "履歴", "一覧", "ケース", "历史", "记录", "案例"}),
     "yes": frozenset({"yes", "ok", "y", "はい", "是", "好", "好的"}),
     "no": frozenset({"no", "n", "いいえ", "いや", "不", "否", "不用"}),
+    "thanks": frozenset(
+        {"thanks", "thx", "ありがとう", "ありがとうございます", "ありがとうございました", "谢谢", "謝謝", "多谢"}
+    ),
 }
+_PROGRAM = r"(?:outlook|thunderbird|foxmail|apple mail|mail (?:program|client|app)|メールソフト|メールアプリ|客户端)"
+_GOES = (
+    r"(?:\bworks\b|\bworking\b|\bfine\b|使え(?!ま?せん|な)|送受信でき(?!ま?せん|な)|受信でき(?!ま?せん|な)|ログインでき(?!ま?せん|な)"
+    r"|動い(?!てい?ま?せん|てい?な)|問題な|(?<!不)能用|(?<!不)可以|正常|没问题)"
+)
+_REMARKS: tuple[tuple[Wish, re.Pattern[str]], ...] = (
+    (
+        "works",
+        re.compile(
+            rf"(?i)\A(?!.{{0,60}}(?:\bnot\b|n['’]t\b)).{{0,40}}?(?:{_PROGRAM}.{{0,30}}?{_GOES}|{_GOES}.{{0,20}}?{_PROGRAM})"
+        ),
+    ),
+    (
+        "help",
+        re.compile(
+            r"(?i)これは?(?:何|なに|なん)|(?:何|なに)が?でき|使い方|どう(?:やって)?使|あなたは(?:誰|だれ|何)"
+            r"|\bwhat(?: is|['’]s) this\b|\bwhat (?:can|do) you do\b|\bwho are you\b"
+            r"|\bhow (?:do i use|to use|does (?:this|it) work)\b"
+            r"|这是(?:什么|啥)|你是(?:谁|什么)|能做什么|怎么用|如何使用"
+        ),
+    ),
+    ("thanks", re.compile(r"(?i)\bthank(?:s| you)\b|ありがと|助かりました|谢谢|感谢|多谢")),
+)
+_MOST_REMARK = 80
+"""Characters: what is longer tells more than that."""
 _SCENARIOS: tuple[tuple[Scenario, re.Pattern[str]], ...] = (
     ("m365", re.compile(r"(?i)microsoft\s*365|office\s*365|\bm365\b|\bo365\b|exchange online")),
     ("exchange", re.compile(r"(?i)\bexchange\b|\bews\b|オンプレミス|本地部署")),
@@ -55,18 +85,18 @@ _EWS = re.compile(
     r"(?i)(?:https?://)?(?<![\w.-])[\w.-]+(?::\d{1,5})?/(?:ews|owa|ecp)(?:/[^\s<>()、。]*|(?![\w-]))", re.ASCII
 )
 """An address of Exchange, as people copy it from a browser."""
+# The name of a server has a domain behind its first label: imap-off.example is a domain, imap.example.jp a server.
 _SERVER_HINTS: tuple[tuple[Service, re.Pattern[str]], ...] = (
-    ("imap", re.compile(r"(?i)^imap\d*[.-]|:(?:993|143)$")),
-    ("smtp", re.compile(r"(?i)^smtps?\d*[.-]|:(?:465|587|25)$")),
-    ("pop", re.compile(r"(?i)^pop3?[.-]|:(?:995|110)$")),
+    ("imap", re.compile(r"(?i)^imap\d*(?:-[\w-]+)?\.[\w-]+\.|:(?:993|143)$")),
+    ("smtp", re.compile(r"(?i)^smtps?\d*(?:-[\w-]+)?\.[\w-]+\.|:(?:465|587|25)$")),
+    ("pop", re.compile(r"(?i)^pop3?(?:-[\w-]+)?\.[\w-]+\.|:(?:995|110)$")),
 )
+# Ports stand before a word as well as codes of replies do: "465 SSL".
 _ERROR = re.compile(
-    r"(?i)(?:^|[\s\"'「:])(?-i:NO|BAD|BYE)\s+\S|\[[A-Z]{4,}\]|\b[45]\d\d[ -]\S|-ERR\b|AADSTS\d|0x8\d{7}"
+    r"(?i)(?:^|[\s\"'「:])(?-i:NO|BAD|BYE)\s+\S|\[[A-Z]{4,}\]|\b(?!443|465|587)[45]\d\d[ -]\S|-ERR\b|AADSTS\d|0x8\d{7}"
     r"|\b(?:error|failed|failure|denied|refused|invalid credentials|unable to|timed? ?out|certificate verify)\b"
     r"|エラー|認証に失敗|認証できません|失敗しました|拒否されました|错误|失败|拒绝|無法|无法登录"
 )
-_SIMPLIFIED = "们这吗请邮录么为没进时间网线错误码设试检查迁号务让应该无权级启闭见说问题显样对从给发经过还会开关"
-"""Characters that Chinese writes and Japanese does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +111,7 @@ class Understanding:
     wish: Wish | None = None
     secret_seen: bool = False
     lang: Lang | None = None
+    """The person's; what they quote of a server tells nothing of it."""
     text: str = field(default="", repr=False)
     """The whole text without what looked like a secret."""
 
@@ -93,9 +124,12 @@ def understand(text: str, *, offered: bool = False, domain: str | None = None) -
     clean, seen = without_secrets(text)
     if offered and not seen and _is_single_word(text) and not _is_own_account(text, domain):
         return Understanding(secret_seen=True)
-    account, endpoints, found = _names(clean)
+    account, endpoints, found = _names(half_width(clean))
     error = clean if _ERROR.search(clean) and (not _is_single_word(clean)) else None
-    return Understanding(found, account, endpoints, _scenario(clean), error, None, seen, language_of(clean), clean)
+    scenario = _scenario(clean)
+    wish = _remark(clean) if not (found or account or endpoints or scenario or error) else None
+    lang = language_of(clean) if error is None else language_beside(clean)
+    return Understanding(found, account, endpoints, scenario, error, wish, seen, lang, clean)
 
 
 def _is_single_word(text: str) -> bool:
@@ -103,12 +137,19 @@ def _is_single_word(text: str) -> bool:
 
 
 def _is_own_account(text: str, domain: str | None) -> bool:
-    return domain is not None and text.lower().endswith("@" + domain)
+    return domain is not None and half_width(text).lower().endswith("@" + domain)
 
 
 def _wish(text: str) -> Wish | None:
     word = text.casefold().strip(" 。.!！")
     return next((wish for wish, words in _WISHES.items() if word in words), None)
+
+
+def _remark(text: str) -> Wish | None:
+    """What a sentence wants in which nothing is named that could be checked."""
+    if len(text) > _MOST_REMARK:
+        return None
+    return next((wish for wish, pattern in _REMARKS if pattern.search(text)), None)
 
 
 def _scenario(text: str) -> Scenario | None:
@@ -143,16 +184,3 @@ def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
     if domain is None and account is not None and "@" in account:
         domain = account.rpartition("@")[2]
     return account, endpoints, domain
-
-
-def language_of(text: str) -> Lang | None:
-    """The language of a text, None where it does not tell (a bare domain or a code, say)."""
-    if re.search(r"[\u3040-\u30ff]", text):
-        return "ja"
-    if re.search(rf"[{_SIMPLIFIED}]", text):
-        return "zh"
-    if re.search(r"[\u4e00-\u9fff]", text):
-        return None  # 確認 is written alike in both
-    bare = (word.strip(".,;:!?()\"'“”‘’") for word in text.split())
-    words = [word for word in bare if re.fullmatch(r"[A-Za-z]?[a-z]+(?:['’-][a-z]+)*", word) and len(word) > 1]
-    return "en" if len(words) > 2 else None  # noqa: PLR2004 - a word or two may be a name

@@ -51,8 +51,8 @@ def _health(host: str, port: int) -> int:
 
 async def check_public_url(settings: Settings) -> list[Outcome]:
     what, url = "web.public_url", settings.web.public_url
-    if url is None:
-        return [Outcome("pass", what, f"not set: people reach the pages at {settings.web.origin}")]
+    if url is None:  # of several nodes `check_settings` says so
+        return [_without_public_url(what, settings)] if settings.queue.url is None else []
     parts = urlsplit(url)
     example = "an example: https://migcheck.example.co.jp"
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
@@ -62,6 +62,16 @@ async def check_public_url(settings: Settings) -> list[Outcome]:
     if parts.scheme == "http" and settings.secret_entry == "off":  # noqa: S105 - a way, not a word
         return [Outcome("warn", what, f"{url}: is not https, so no secret is taken there", "put it behind HTTPS")]
     return [Outcome("pass", what, url)]
+
+
+def _without_public_url(what: str, settings: Settings) -> Outcome:
+    """On the chat page people are where the links lead; in Slack and Lark they are not."""
+    origin, enabled = settings.web.origin, (("Slack", settings.slack.enabled), ("Lark", settings.lark.enabled))
+    platforms = " and ".join(name for name, on in enabled if on)
+    if not platforms:
+        return Outcome("pass", what, f"not set: people reach the pages at {origin}")
+    told = f"not set: in {platforms} the links to reports and to the page for passwords lead to {origin}"
+    return Outcome("warn", what, told, "set it to an https address under which people reach the pages")
 
 
 async def check_secret_entry(settings: Settings) -> list[Outcome]:

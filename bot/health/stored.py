@@ -115,8 +115,12 @@ async def check_queue(settings: Settings) -> list[Outcome]:
     except StoreError as error:
         told = str(error).replace("the store", "the queue", 1)
         return [Outcome("fail", "queue", told, "correct queue.url, or what is said of it")]
+    from bot.queue.schema import TODO, lacking  # noqa: PLC0415 - procrastinate is for several nodes alone
+
     where = settings.queue.shown
-    if not state.made:
+    if (wrong := lacking(state.parts)) is not None:
+        return [Outcome("fail", "queue", f"{where}: {wrong}", TODO)]
+    if not state.parts:
         return [Outcome("pass", "queue", f"{where}; empty: its tables are made at the first start")]
     alive = sum(age < _ALIVE for age in state.workers)
     late = {name: oldest for name, (_, oldest) in state.waiting.items() if oldest > _WAITING_LONG}

@@ -48,7 +48,8 @@ class LocalQueue:
 
     async def restore(self, jobs: Iterable[Job]) -> None:
         there = {(job.task, job.case, job.effect) for job in self._tasks.values()}
-        await self.defer(job for job in jobs if (job.task, job.case, job.effect) not in there)
+        gone = [job for job in jobs if (job.task, job.case, job.effect) not in there]
+        await self.defer(job for job in gone if _name(job) not in self._timers)
 
     async def tidy(self) -> None:
         """Nothing is left of what is over."""
@@ -90,7 +91,7 @@ class LocalQueue:
         return found
 
     def _later(self, job: Job, pause: float) -> None:
-        name = job.name or f"{job.task}:{job.effect}"
+        name = _name(job)
         if (earlier := self._timers.pop(name, None)) is not None:
             earlier.cancel()
 
@@ -119,7 +120,7 @@ class LocalQueue:
             await self._try(job)
 
     async def _try(self, job: Job) -> None:
-        """What fails again and again is left to the next start; where the store is away it is waited for."""
+        """What fails again and again is left to the next sweep; where the store is away it is waited for."""
         self._waiting.pop(job, None)
         pause, left = _FIRST_PAUSE, _TRIES
         while left:
@@ -135,3 +136,7 @@ class LocalQueue:
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, pause * 2)
         return None
+
+
+def _name(job: Job) -> str:
+    return job.name or f"{job.task}:{job.effect}"

@@ -20,7 +20,8 @@ from procrastinate.worker import Worker
 from bot import metrics
 from bot.logs import of_case
 from bot.queue.job import CHAT, CHECKS, WATCHES, Job, Task, Work, own_queue
-from bot.store.look import WAITING
+from bot.queue.schema import TODO, lacking
+from bot.store.look import QUEUE_PARTS, WAITING
 from bot.store.place import IMPATIENCE, PATIENCE
 from bot.store.rows import StoreError
 
@@ -41,6 +42,11 @@ _HAND_BACK = 2.0
 """Seconds of the time to end that are kept for giving back what is under way."""
 _TASKS: tuple[Task, ...] = ("deliver", "check", "watch", "expire")
 _OWN = own_queue("")
+_ORPHANS_TO_CHECKS = (
+    "UPDATE procrastinate_jobs SET queue_name = %s, lock = 'job:' || id, queueing_lock = NULL"
+    " WHERE status = 'todo' AND starts_with(queue_name, %s) AND queue_name <> ALL(%s)"
+)
+"""Jobs that wait for nodes which are not there any more. procrastinate itself has no way to move a job that waits."""
 _log = structlog.get_logger(__name__)
 
 
@@ -72,16 +78,21 @@ class SharedQueue:
         self._showing = 0
 
     async def open(self) -> None:
-        """Connect, and make the tables where there are none: of several nodes one does. Raises StoreError."""
+        """Connect, and make the tables where there are none: of several nodes one does.
+
+        Raises StoreError, also where the tables are not those that this version of procrastinate works with.
+        """
         for noisy in ("procrastinate", "psycopg", "psycopg.pool"):
             logging.getLogger(noisy).setLevel(logging.CRITICAL)  # what fails is told here, without values
         with _faults():
             await self._app.open_async()
             async with self._connector.pool.connection() as connection:
                 await connection.execute("SELECT pg_advisory_xact_lock(hashtext('migcheck.queue'))")
-                found = await connection.execute("SELECT to_regclass('procrastinate_jobs')")
-                if (await found.fetchone()) == (None,):
+                found = await (await connection.execute(QUEUE_PARTS)).fetchall()
+                if not found:
                     await connection.execute(self._app.schema_manager.get_schema())
+        if (wrong := lacking(frozenset(name for (name,) in found))) is not None:
+            raise StoreError(f"{wrong}: {TODO}")
 
     async def start(self, work: Work) -> None:
         self._work = work
@@ -203,19 +214,13 @@ class SharedQueue:
             await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
 
     async def _empty_own_queues(self, alive: frozenset[str]) -> int:
-        """What waits in a dead node's own queue can be done by nobody any more; somebody must say so."""
-        manager, moved = self._app.job_manager, 0
-        for found in await manager.list_queues_async():
-            queue = str(found["name"])
-            if not queue.startswith(_OWN) or queue.removeprefix(_OWN) in alive:
-                continue
-            for job in await manager.list_jobs_async(queue=queue, status="todo"):
-                if job.id is not None and await manager.cancel_job_by_id_async(job.id, delete_job=True):
-                    await manager.defer_job_async(
-                        job.evolve(id=None, queue=CHECKS, lock=f"job:{job.id}", queueing_lock=None)
-                    )
-                    moved += 1
-        return moved
+        """What waits in a dead node's own queue can be done by nobody any more; somebody must say so.
+
+        One statement, so that a node which dies over it loses none.
+        """
+        async with self._connector.pool.connection() as connection:
+            moved = await connection.execute(_ORPHANS_TO_CHECKS, (CHECKS, _OWN, [own_queue(node) for node in alive]))
+            return moved.rowcount
 
     @contextlib.asynccontextmanager
     async def _alone(self, what: str) -> AsyncIterator[bool]:
@@ -279,7 +284,7 @@ class SharedQueue:
             if context.abort_reason() is None:
                 raise
         except Exception as error:
-            _log.error("a job failed", task=name, case=case, turn=context.job.attempts, fault=metrics.fault(error))
+            _tell(error, context.job)
             if not await self._has_heir(context.job):
                 raise
         finally:
@@ -292,6 +297,16 @@ class SharedQueue:
         """Whether another job of its name waits for it to end: then it cannot be put back, and need not."""
         name = job.queueing_lock
         return name is not None and any(await self._app.job_manager.list_jobs_async(queueing_lock=name, status="todo"))
+
+
+def _tell(error: Exception, job: Stored) -> None:
+    """That a job has failed, in the log. Where the store is away that is no fault of the bot's own."""
+    about = {"task": job.task_name, "case": job.task_kwargs["case"]}
+    if isinstance(error, StoreError):
+        metrics.failed(error)
+        _log.warning("a job waits for the store", **about, why=str(error))
+    else:
+        _log.error("a job failed", **about, turn=job.attempts, fault=metrics.fault(error))
 
 
 class _Unfinished(Exception):  # noqa: N818 - nothing is wrong

@@ -37,9 +37,12 @@ WAITING = (
 )
 """By queue: the jobs that are due and wait, and for how many seconds the oldest has."""
 _WORKERS = sa.text("SELECT extract(epoch FROM now() - last_heartbeat)::float FROM procrastinate_workers")
-_HAS_QUEUE = sa.text(
-    "SELECT to_regclass('procrastinate_jobs') IS NOT NULL AND to_regclass('procrastinate_workers') IS NOT NULL"
+QUEUE_PARTS = (
+    "SELECT relname FROM pg_class WHERE starts_with(relname, 'procrastinate_') AND pg_table_is_visible(oid)"
+    " UNION SELECT proname FROM pg_proc WHERE starts_with(proname, 'procrastinate_') AND pg_function_is_visible(oid)"
+    " UNION SELECT typname FROM pg_type WHERE starts_with(typname, 'procrastinate_') AND pg_type_is_visible(oid)"
 )
+"""The names of the queue's tables, functions and types that are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,9 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class QueueState:
-    """`made` is whether the queue's tables are there. `workers` are the seconds since each one last gave a sign."""
+    """`parts` are the names of its tables, functions and types; `workers` how many seconds ago each gave a sign."""
 
-    made: bool
+    parts: frozenset[str]
     workers: tuple[float, ...] = ()
     waiting: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     """By queue: jobs that are due, and for how long the oldest has been, in seconds."""
@@ -76,11 +79,12 @@ async def look_at_server(url: str) -> tuple[Server, str | None]:
 async def look_at_queue(url: str) -> QueueState:
     """The queue of several nodes that `queue.url` names. Raises StoreError."""
     async with _connected(url) as connection:
-        if not (await connection.execute(_HAS_QUEUE)).scalar():
-            return QueueState(made=False)
+        parts = frozenset((await connection.execute(sa.text(QUEUE_PARTS))).scalars())
+        if not {"procrastinate_jobs", "procrastinate_workers"} <= parts:
+            return QueueState(parts)
         workers = tuple((await connection.execute(_WORKERS)).scalars())
         waiting = {row.queue: (row.jobs, row.oldest) for row in await connection.execute(sa.text(WAITING))}
-        return QueueState(made=True, workers=workers, waiting=waiting)
+        return QueueState(parts, workers, waiting)
 
 
 def look_at_file(path: Path) -> str | None:

@@ -13,9 +13,6 @@ _KEPT: dict[str, sa.ColumnElement[Any]] = {
     "updated": sa.literal_column("excluded.updated"),
     "ref": sa.literal_column("COALESCE(excluded.ref, messages.ref)"),
 }
-_OF_PERSON: dict[str, sa.ColumnElement[Any]] = {
-    name: sa.literal_column(f"excluded.{name}") for name in ("lang", "state", "updated")
-}
 
 CASE = sa.select(cases).where(cases.c.id == sa.bindparam("of"))
 CHANGE_CASE = sa.update(cases).where(cases.c.id == sa.bindparam("of"), cases.c.version == sa.bindparam("was"))
@@ -37,6 +34,8 @@ KILL_OFFERS = (
     .values(spent=sa.bindparam("at"))
 )
 PERSON = sa.select(people).where(people.c.id == sa.bindparam("of"))
+PERSON_TO_CHANGE = PERSON.with_for_update()
+CHANGE_PERSON = sa.update(people).where(people.c.id == sa.bindparam("of"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ def _inserts(insert: Any) -> Inserts:
         insert(events).on_conflict_do_nothing(),
         insert(cases).on_conflict_do_nothing(),
         message.returning(messages.c.id),
-        insert(people).on_conflict_do_update(index_elements=["id"], set_=_OF_PERSON),
+        insert(people).on_conflict_do_nothing(),
     )
 
 

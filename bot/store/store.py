@@ -275,10 +275,18 @@ class Store(Database):
         row = await self._row(statements.PERSON, {"of": person})
         return PersonRow(**row) if row else None
 
-    async def put_person(self, person: PersonRow) -> None:
-        values = {"id": person.id, "lang": person.lang, "state": person.state, "updated": person.updated}
+    async def change_person(self, person: str, change: Callable[[PersonRow], PersonRow]) -> PersonRow:
+        """Change what is kept of a person, as it is now: of two changes at once none is lost. What is kept then.
+
+        `change` is given an empty row where nothing is kept yet.
+        """
         async with self._writing() as connection:
-            await connection.execute(self._inserts.person, values)
+            await connection.execute(self._inserts.person, {"id": person, "state": {}, "updated": 0.0})
+            row = (await connection.execute(statements.PERSON_TO_CHANGE, {"of": person})).mappings().one()
+            fresh = change(PersonRow(**row))
+            values = {"lang": fresh.lang, "state": fresh.state, "updated": fresh.updated}
+            await connection.execute(statements.CHANGE_PERSON, values | {"of": person})
+        return fresh
 
     async def people_called(self, name: str) -> list[str]:
         """The people whom a platform knows by this id, by our own names for them (slack:TEAM:ID)."""

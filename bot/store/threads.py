@@ -39,12 +39,24 @@ class Threads(Database):
             put = self._insert(threads).on_conflict_do_nothing()
             return bool((await connection.execute(put, values)).rowcount == 1)
 
-    async def begin(self, case_id: str, channel: str, root: str, place: Mapping[str, Any] | None = None) -> None:
-        """The first message of a case was shown; an earlier one stays the root. `place` is what stays of the place."""
+    async def begin(
+        self,
+        case_id: str,
+        channel: str,
+        root: str,
+        place: Mapping[str, Any] | None = None,
+        *,
+        instead_of: str | None = None,
+    ) -> None:
+        """The first message of a case was shown; an earlier one stays the root. `place` is what stays of the place.
+
+        `instead_of` is an earlier root that is gone.
+        """
         values: dict[str, Any] = {"channel": channel, "root": root} | (
             {"place": dict(place)} if place is not None else {}
         )
-        change = sa.update(threads).where(threads.c.case_id == case_id, threads.c.root.is_(None))
+        before = threads.c.root.is_(None) if instead_of is None else threads.c.root == instead_of
+        change = sa.update(threads).where(threads.c.case_id == case_id, before)
         async with self._writing() as connection:
             await connection.execute(change.values(values))
 

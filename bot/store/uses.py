@@ -1,13 +1,13 @@
 """What was done how often (for limits), and by whom (the audit trail). Neither ever holds a secret."""
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.core.limits import Limit, free_at, longest
+from bot.core.limits import Limit
 from bot.store.database import Database, Row
 from bot.store.tables import audit, uses
 
@@ -16,9 +16,14 @@ HOST = "host"
 _REST = "rest"
 _LOCK = 0x6D696763
 """PostgreSQL locks by two numbers: this one says that the other is of a use."""
-_TIMES = sa.select(uses.c.at).where(
-    uses.c.kind == sa.bindparam("of"), uses.c.key == sa.bindparam("who"), uses.c.at > sa.bindparam("since")
+_NEWEST = (
+    sa.select(uses.c.at)
+    .where(uses.c.kind == sa.bindparam("of"), uses.c.key == sa.bindparam("who"))
+    .order_by(uses.c.at.desc())
+    .offset(sa.bindparam("newer"))
+    .limit(1)
 )
+"""The newest use but so many newer ones. The index has it at once, and whoever counts the same waits for it."""
 _COUNT, _NOTE = sa.insert(uses), sa.insert(audit)
 
 
@@ -39,9 +44,7 @@ class Uses(Database):
             if until is not None:
                 return _REST, until
             for kind, key, limits in wanted:
-                mine = {"of": kind, "who": _hash(kind, key), "since": now - longest(limits)}
-                times = (await connection.execute(_TIMES, mine)).scalars().all()
-                if (free := free_at(limits, times, now)) is not None:
+                if (free := await _free_at(connection, kind, key, limits, now)) is not None:
                     return kind, free
             if wanted:
                 rows = [{"kind": kind, "key": _hash(kind, key), "at": now} for kind, key, _ in wanted]
@@ -95,6 +98,19 @@ class Uses(Database):
 def line_of(person: str, case_id: str, what: str, subject: Mapping[str, Any], now: float) -> Mapping[str, Any]:
     """A line of the audit trail."""
     return {"at": now, "person": person, "case_id": case_id, "what": what, "subject": dict(subject)}
+
+
+async def _free_at(
+    connection: AsyncConnection, kind: str, key: str, limits: Iterable[Limit], now: float
+) -> float | None:
+    """When the next use is allowed, None where it is now: a limit is over while the use so many back still counts."""
+    free: float | None = None
+    of = {"of": kind, "who": _hash(kind, key)}
+    for limit in limits:
+        at: float | None = (await connection.execute(_NEWEST, of | {"newer": limit.times - 1})).scalar()
+        if at is not None and at + limit.seconds > now:
+            free = max(free or 0.0, at + limit.seconds)
+    return free
 
 
 async def _at_rest(connection: AsyncConnection, hosts: Collection[str], now: float) -> float | None:

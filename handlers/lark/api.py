@@ -13,6 +13,7 @@ import aiohttp
 import structlog
 
 from bot import metrics
+from handlers.port import Away
 
 _WRONG, _TOO_MANY, _SERVER_FAULT = 400, 429, 500
 _PATIENCE = 600.0
@@ -37,7 +38,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
         self.code = code
 
 
-class Lost(Exception):  # noqa: N818
+class Lost(Away):
     """No answer came within the time there was: the call may have had its effect."""
 
 

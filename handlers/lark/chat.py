@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,11 +67,14 @@ class LarkPort:
         """
         spot = await self._spot(case)
         content = json.dumps(await self._card(case, key, message, spot), ensure_ascii=False)
-        sent = await self._send(spot, content, unique(f"{case.id}/{key}"))
-        name = str(sent["message_id"])
+        body = {"msg_type": "interactive", "content": content, "uuid": unique(f"{case.id}/{key}")}
+        if (name := await self._in_thread(case, spot.thread.root, body)) is not None:
+            return name
+        new = body | {"receive_id": spot.where.user}
+        sent = await self._api.call("POST", "/open-apis/im/v1/messages", new, receive_id_type="open_id")
+        name, channel = str(sent["message_id"]), str(sent.get("chat_id") or spot.thread.channel)
+        await self._threads.begin(case.id, channel, name, spot.thread.place, instead_of=spot.thread.root)
         if spot.thread.root is None:
-            channel = str(sent.get("chat_id") or spot.thread.channel)
-            await self._threads.begin(case.id, channel, name, spot.thread.place)
             await self._hint(case, spot)
         return name
 
@@ -92,8 +96,8 @@ class LarkPort:
         profile = await self._people.profile(where_of(case.person))
         return Introduction(None, profile.address)
 
-    async def share(self, case: Case, channel: str, message: Message) -> str:
-        """Show a report in a group of this organisation that the person is a member of."""
+    async def share(self, case: Case, key: str, channel: str, message: Message, *, again: bool) -> str:  # noqa: ARG002
+        """Show a report in a group of this organisation that the person is a member of; once, as in `post`."""
         try:
             group = await self._groups.find(channel)
             if group is None or not await self._groups.has(channel, where_of(case.person).user):
@@ -102,7 +106,7 @@ class LarkPort:
                 return "shared_outside"
             card = await self._for_everybody(case, message)
             body = {"receive_id": channel, "msg_type": "interactive", "content": json.dumps(card, ensure_ascii=False)}
-            body["uuid"] = unique(f"{case.id}/{channel}/{self._clock()}")
+            body["uuid"] = unique(f"{case.id}/{key}")
             await self._api.call("POST", "/open-apis/im/v1/messages", body, receive_id_type="chat_id", patience=60.0)
         except Refused:
             return "not_a_member"
@@ -125,7 +129,8 @@ class LarkPort:
         if any(isinstance(block, Form) and block.name == "share" for block in message.blocks):
             message = self._where_to(message, await self._groups.shared_with(spot.where, spot.origin), case)
         image = await self._gallery.hang(message.picture)
-        names = Names(self._words.of(case.lang), case.id, key, takes_secret=takes_secret, image=image)
+        code = str(message.data.get("code", ""))
+        names = Names(self._words.of(case.lang), case.id, key, takes_secret=takes_secret, code=code, image=image)
         return card_of(message, names)
 
     def _where_to(self, message: Message, groups: list[Group], case: Case) -> Message:
@@ -144,19 +149,30 @@ class LarkPort:
 
         return replace(message, blocks=tuple(filled(b) if isinstance(b, Form) else b for b in message.blocks))
 
-    async def _send(self, spot: _Spot, content: str, uuid: str) -> Any:
-        body: dict[str, Any] = {"msg_type": "interactive", "content": content, "uuid": uuid}
-        if spot.thread.root is not None:
-            path = f"/open-apis/im/v1/messages/{spot.thread.root}/reply"
-            try:
-                return await self._api.call("POST", path, body | {"reply_in_thread": True})
-            except Refused as refused:
-                if refused.code in _NO_THREADS:
-                    return await self._api.call("POST", path, body)
-                if refused.code not in _GONE:
-                    raise
-        new = body | {"receive_id": spot.where.user}
-        return await self._api.call("POST", "/open-apis/im/v1/messages", new, receive_id_type="open_id")
+    async def _in_thread(self, case: Case, root: str | None, body: Mapping[str, Any]) -> str | None:
+        """Reply to the first message of the case's thread, or where that was recalled to what the bot showed last.
+
+        The id of what is shown; None where there is no thread, or nothing left of it.
+        """
+        if root is None:
+            return None
+        if (name := await self._reply(root, body)) is not None:
+            return name
+        rows = await self._store.messages_of(case.person, case_id=case.id)
+        last = next((row.ref for row in reversed(rows) if row.ref not in (None, root)), None)
+        return await self._reply(last, body) if last is not None else None
+
+    async def _reply(self, to: str, body: Mapping[str, Any]) -> str | None:
+        """The id of the reply; None where the message is gone that it would reply to."""
+        path = f"/open-apis/im/v1/messages/{to}/reply"
+        try:
+            return str((await self._api.call("POST", path, {**body, "reply_in_thread": True}))["message_id"])
+        except Refused as refused:
+            if refused.code in _NO_THREADS:
+                return str((await self._api.call("POST", path, body))["message_id"])
+            if refused.code not in _GONE:
+                raise
+            return None
 
     async def _hint(self, case: Case, spot: _Spot) -> None:
         """Say in the group where the case is talked about: to the person alone, and only while they are there."""

@@ -61,12 +61,11 @@ class Desk:
         cards = {one: self._card(self._words.of(one)["late"].format(time=_when(at)), one) for one in LANGS}
         await self._send(where, in_languages(cards, lang), None, unique(f"late:{where.person}"))
 
-    async def form(self, where: Where, reply_to: str | None, uuid: str | None = None) -> None:
-        """The form that begins a case, in the direct chat."""
+    async def form(self, where: Where, reply_to: str | None, uuid: str | None = None, *, root: str = "") -> None:
+        """The form that begins a case, in the direct chat; `root` is the message whose thread it stands in."""
         lang = await self._people.lang(where)
-        cards = {
-            one: card_of(start_form(self._words.of(one)), Names(self._words.of(one), "", "start")) for one in LANGS
-        }
+        names = {one: Names(self._words.of(one), "", "start", root=root, whom=where.user) for one in LANGS}
+        cards = {one: card_of(start_form(self._words.of(one)), names[one]) for one in LANGS}
         await self._send(where, in_languages(cards, lang), reply_to, uuid or unique(f"form:{reply_to}"))
 
     async def history(self, where: Where, reply_to: str | None, uuid: str | None = None) -> None:

@@ -1,17 +1,23 @@
-"""`doctor` for Lark: whether the app's credentials are good, its bot is on, and it has the permissions it needs."""
+"""`doctor` for Lark: the app's credentials, its bot, its permissions, and which events and callbacks it is sent.
 
-from collections.abc import Sequence
+Sources: open.larksuite.com, "Obtain app information" and "Obtain the version list of an app" (application/v6), in the
+form that larksuite/cli reads (internal/appmeta).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aiohttp
 
-from bot.health.outcome import Outcome
-from bot.manifest import LARK_OPTIONAL, LARK_PERMISSIONS
+from bot.health.outcome import Mark, Outcome
+from bot.manifest import LARK_CALLBACKS, LARK_EVENTS, LARK_OPTIONAL, LARK_PERMISSIONS
 from bot.settings import Settings
 from handlers.lark.api import Api, Lost, Refused
 
 _PATIENCE = 10.0
 _MANIFEST = "python -m bot manifest lark shows what the app needs; change it in the developer console, then publish it"
-_BOT_ON, _GRANTED = 2, 1
+_BOT_ON, _GRANTED, _PASSED = 2, 1, 1
+_INDISPENSABLE = frozenset({"im.message.receive_v1", *LARK_CALLBACKS})
 _WIDER = {"im:resource:upload": ("im:resource",)}
 """Permissions that a wider one includes; not every console has both."""
 
@@ -29,7 +35,8 @@ async def check_lark(settings: Settings) -> Sequence[Outcome]:
         secret = lark.app_secret.get_secret_value() if lark.app_secret else ""
         api = Api(lark.base_url, lark.app_id or "", secret, session)
         try:
-            return [await _bot(api), await _permissions(api), *_receiving(settings)]
+            subscribed = await _subscribed(api, lark.app_id or "", lark.mode)
+            return [await _bot(api), await _permissions(api), subscribed, *_receiving(settings)]
         except Refused as refused:
             todo = "copy lark.app_id and lark.app_secret again; Lark and Feishu are apart (lark.base_url)"
             return [Outcome("fail", "lark.app", f"Lark refuses the app: {refused.code}", todo)]
@@ -56,6 +63,36 @@ async def _permissions(api: Api) -> Outcome:
     if less := [name for name in LARK_OPTIONAL if not granted & {name, *_WIDER.get(name, ())}]:
         return Outcome("warn", "lark.permissions", f"not granted: {', '.join(less)}", _MANIFEST)
     return Outcome("pass", "lark.permissions", "every permission that is needed")
+
+
+async def _subscribed(api: Api, app_id: str, mode: str) -> Outcome:
+    """Whether the published version of the app is sent what the bot answers."""
+    what, path = "lark.subscriptions", f"/open-apis/application/v6/applications/{app_id}"
+    try:
+        app = (await api.call("GET", path, patience=_PATIENCE, lang="en_us")).get("app") or {}
+        listed = await api.call("GET", f"{path}/app_versions", patience=_PATIENCE, lang="en_us", page_size="10")
+    except (Refused, Lost):
+        app, listed = {}, {}
+    if not app or listed.get("items") is None:
+        return Outcome("warn", what, "Lark did not say which events and callbacks the app is sent", _MANIFEST)
+    callbacks = app.get("callback_info") or app.get("callback") or {}
+    if (sent := callbacks.get("callback_type")) not in (None, "", mode):
+        return Outcome("fail", what, f"callbacks are sent by {sent}, lark.mode is {mode}", _MANIFEST)
+    versions = [one for one in listed["items"] if one.get("status") == _PASSED and one.get("publish_time")]
+    if not versions:
+        return Outcome("fail", what, "no version of the app is published", "publish a version of the app")
+    missing = _missing(versions[0], callbacks)
+    if not missing:
+        return Outcome("pass", what, "every event and callback that is needed")
+    mark: Mark = "fail" if _INDISPENSABLE.intersection(missing) else "warn"
+    return Outcome(mark, what, f"not subscribed: {', '.join(missing)}", _MANIFEST)
+
+
+def _missing(version: Mapping[str, Any], callbacks: Mapping[str, Any]) -> Sequence[str]:
+    """Events of a version, and callbacks, that are not subscribed."""
+    events = {one.get("event_type") for one in version.get("event_infos") or ()}
+    pressed = callbacks.get("subscribed_callbacks") or ()
+    return [*(one for one in LARK_EVENTS if one not in events), *(one for one in LARK_CALLBACKS if one not in pressed)]
 
 
 def _receiving(settings: Settings) -> Sequence[Outcome]:

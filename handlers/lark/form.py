@@ -21,8 +21,8 @@ def form_part(form: Form, value: Mapping[str, str]) -> Part:
     return {"tag": "form", "name": f"form_{form.name}", "elements": [*elements, submit(form.submit, sends)]}
 
 
-def secret_part(value: Mapping[str, str], texts: Mapping[str, str]) -> Part:
-    """The field for a secret: masked on the screen, never filled in before."""
+def secret_part(value: Mapping[str, str], texts: Mapping[str, str], code: str) -> Part:
+    """The field for a secret, with the code that the offer names: masked on the screen, never filled in before."""
     field = {
         "tag": "input",
         "name": "secret",
@@ -35,7 +35,12 @@ def secret_part(value: Mapping[str, str], texts: Mapping[str, str]) -> Part:
         "label_position": "top",
     }
     sends = submit(texts["form.send"], {**value, "action": "secret"})
-    return {"tag": "form", "name": "form_secret", "elements": [note(texts["form.secret.warning"]), field, sends]}
+    known = [words(texts["form.secret.code"].format(code=code))] if code else []
+    return {
+        "tag": "form",
+        "name": "form_secret",
+        "elements": [*known, note(texts["form.secret.warning"]), field, sends],
+    }
 
 
 def _field(one: Input) -> list[Part]:

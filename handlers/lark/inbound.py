@@ -58,6 +58,10 @@ class Press:
     key: str = ""
     form: str = ""
     message: str = ""
+    root: str = ""
+    """The message whose thread the form that begins a case stands in, as far as the bot knew."""
+    whom: str = ""
+    """Whose form that is, by open_id."""
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     secret: Secret | None = field(default=None, repr=False, compare=False)
     link: bool = False
@@ -99,10 +103,10 @@ def read(body: Payload) -> Happening | None:
         case "card.action.trigger":
             return _read_press(header, event)
         case "application.bot.menu_v6":
-            user = str(event["operator"]["operator_id"]["open_id"])
+            user = _named(event["operator"]["operator_id"]["open_id"])
             return Chosen(_id(header), Where(_tenant(header), user), str(event["event_key"]), _time(header))
         case "im.chat.access_event.bot_p2p_chat_entered_v1":
-            where = Where(_tenant(header), str(event["operator_id"]["open_id"]), str(event.get("chat_id") or ""))
+            where = Where(_tenant(header), _named(event["operator_id"]["open_id"]), str(event.get("chat_id") or ""))
             return Entered(_id(header), where)
     return None
 
@@ -112,7 +116,7 @@ def _read_message(header: Payload, event: Payload) -> Said | None:
     sender, message = event["sender"], event["message"]
     if sender.get("sender_type", "user") != "user":
         return None
-    name = str(message["message_id"])
+    name = _named(message["message_id"])
     where = _where(header, sender.get("tenant_key"), sender["sender_id"]["open_id"], message["chat_id"])
     mentions = message.get("mentions") or ()
     text = text_of(str(message.get("message_type")), str(message.get("content") or ""))
@@ -146,7 +150,9 @@ def text_of(kind: str, content: str) -> str:
 
 
 def _lines(post: Payload) -> Iterator[str]:
-    """A rich text's lines. Links and addresses stand as they are shown."""
+    """A rich text's lines. Links and addresses stand as they are shown. Some send it by locale: one of them does."""
+    if "content" not in post:
+        post = next((one for one in post.values() if isinstance(one, dict)), {})
     if post.get("title"):
         yield str(post["title"])
     for line in post.get("content") or ():
@@ -168,6 +174,8 @@ def _read_press(header: Payload, event: Payload) -> Press:
         str(value.get("key") or ""),
         str(value.get("form") or ""),
         str(context.get("open_message_id") or ""),
+        str(value.get("root") or ""),
+        str(value.get("whom") or ""),
         typed_of(typed),
         Secret(str(secret)) if secret else None,
         bool(value.get("link")),
@@ -189,7 +197,14 @@ def _value(action: Payload) -> Payload:
 def _where(header: Payload, tenant: Any, user: Any, chat: Any) -> Where:
     """The app's organisation stands in the header; the person's own beside the person."""
     mine, theirs = _tenant(header), str(tenant or "")
-    return Where(mine or theirs, str(user), str(chat or ""), bool(mine and theirs and mine != theirs))
+    return Where(mine or theirs, _named(user), str(chat or ""), bool(mine and theirs and mine != theirs))
+
+
+def _named(name: Any) -> str:
+    """A person or message by its id. Raises ValueError where there is none: it would be everybody's."""
+    if not name or not isinstance(name, str):
+        raise ValueError("no id")
+    return name
 
 
 def _tenant(header: Payload) -> str:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -64,10 +64,10 @@ class People:
             await self._change(where, news)
 
     async def _change(self, where: Where, news: Mapping[str, Any]) -> PersonRow:
-        row = await self._store.person(where.person) or PersonRow(where.person)
-        fresh = PersonRow(where.person, row.lang, {**row.state, **news}, self._clock())
-        await self._store.put_person(fresh)
-        return fresh
+        now = self._clock()
+        return await self._store.change_person(
+            where.person, lambda row: replace(row, state={**row.state, **news}, updated=now)
+        )
 
     def _profile(self, row: PersonRow) -> Profile:
         lang = row.lang or lang_of(row.state.get("lang")) or self._default

@@ -37,6 +37,7 @@ class Presses:
         later: Callable[[Awaitable[object]], None],
     ) -> None:
         self._store, self._people, self._words, self._mind = means.store, means.people, means.words, means.mind
+        self._threads = means.threads
         self._conversation, self._port, self._openings = conversation, port, openings
         self._desk, self._later = desk, later
         self._spent: dict[str, None] = {}
@@ -45,14 +46,17 @@ class Presses:
     async def pressed(self, press: Press) -> Answer:
         """A button: a link is Lark's business; forms come back with their errors; the others are events."""
         if press.link or press.where.foreign:
+            _wipe(press)
             return NOTHING
         if press.action == "start":
             self._later(self._desk.form(press.where, None, unique(press.id)))
             return NOTHING
         if press.action == "submit" and press.form == "start":
-            return await self._started(press)
+            mine = press.whom in ("", press.where.user)
+            return await self._started(press) if mine else self._desk.toast("command.not_yours")
         row = await self._store.case(press.case)
         if row is None or row.person != press.where.person:
+            _wipe(press)
             return self._desk.toast("command.gone" if row is None else "command.not_yours")
         case = case_from_json(row.state)
         if press.secret is not None:
@@ -73,10 +77,16 @@ class Presses:
             wrong = {"domain": texts["form.missing"]}
         if wrong:
             return self._again(start_form(texts, press.values, wrong), lang, press)
-        root = press.message if press.where.chat and press.message else None
-        event = Submitted("start", press.values)
+        event, root = Submitted("start", press.values), await self._root(press)
         await self._openings.begin(press.id, press.where, event, place=press.message or press.id, root=root)
         return self._closed("form.sent", lang)
+
+    async def _root(self, press: Press) -> str | None:
+        """Where the case goes on: in the thread that its form stands in, otherwise in one below the form."""
+        if not press.where.chat:
+            return None
+        free = press.root and await self._threads.at(press.where.chat, press.root) is None
+        return (press.root if free else press.message) or None
 
     async def _submitted(self, press: Press, case: Case) -> Answer:
         """A form of a case."""
@@ -109,11 +119,18 @@ class Presses:
 
     def _again(self, message: Message, lang: Lang, press: Press) -> Answer:
         """The card with its form, filled in and with its errors."""
-        return _card(card_of(message, Names(self._words.of(lang), press.case, press.key)))
+        return _card(
+            card_of(message, Names(self._words.of(lang), press.case, press.key, root=press.root, whom=press.whom))
+        )
 
     def _closed(self, key: str, lang: Lang) -> Answer:
         """The card without anything that can be pressed."""
         return _card(self._desk.in_all_languages(key, lang))
+
+
+def _wipe(press: Press) -> None:
+    if press.secret is not None:
+        press.secret.wipe()
 
 
 def _told(errors: Sequence[InputError], texts: Mapping[str, str]) -> dict[str, str]:

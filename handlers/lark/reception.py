@@ -37,7 +37,7 @@ class Reception:
         self._presses = Presses(means, conversation, port, self._openings, self._desk, self._later)
         self._tasks: set[asyncio.Task[None]] = set()
         self.me = ""
-        """The bot's own open_id; empty while it is not known. Then every message of a group that comes is taken."""
+        """The bot's own open_id; empty while it is not known. Then a message that speaks to anybody is taken."""
 
     async def close(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -61,19 +61,18 @@ class Reception:
             if not said.group:
                 self._later(self._desk.tell(said.where, "command.stranger", said.message))
             return
-        if said.group and self.me not in ("", *said.mentioned):
+        if said.group and not (self.me in said.mentioned if self.me else any(said.mentioned)):
             return
         if await self._missed(said):
             return
         heard = understand(own_words(said.text))
-        if heard.lang is not None and heard.error_text is None:  # a server's language is not the person's
+        if heard.lang is not None:
             await self._people.remember(said.where, lang=heard.lang)
         if said.group and heard.secret_seen:
             self._later(self._desk.take_back(said.message))
-        case, typed = await self._case(said), Typed(without_command(said.text) or said.text)
-        # A thread is kept before its case: what came in between comes again, and begins the case then.
-        if case is None or not (await self._conversation.handle(said.id, case, typed) or await self._is_a_case(case)):
-            await self._asked(said, _asked_of(said))
+        asked = _asked_of(said)
+        if asked.kind == "history" or not await self._belongs_to_a_case(said):
+            await self._asked(said, asked)
 
     async def _pressed(self, press: Press) -> Answer:
         if press.link or press.where.foreign or not await self._missed(press):
@@ -89,6 +88,14 @@ class Reception:
             return False
         self._later(self._desk.missed(what.where, what.at or 0.0))
         return True
+
+    async def _belongs_to_a_case(self, said: Said) -> bool:
+        """Whether it was said in a case, which has then heard it."""
+        case, typed = await self._case(said), Typed(without_command(said.text) or said.text)
+        # A thread is kept before its case: what came in between comes again, and begins the case then.
+        return case is not None and (
+            await self._conversation.handle(said.id, case, typed) or await self._is_a_case(case)
+        )
 
     async def _case(self, said: Said) -> str | None:
         """The case whose thread a message belongs to, if it is this person's."""
@@ -110,7 +117,7 @@ class Reception:
             case "history":
                 self._later(self._desk.history(where, answers, unique(f"history:{said.id}")))
             case "form":
-                self._later(self._desk.form(where, answers, unique(f"form:{said.id}")))
+                self._later(self._desk.form(where, answers, unique(f"form:{said.id}"), root=root or ""))
             case kind:
                 key = "command.help" if kind == "help" else "command.unclear"
                 self._later(self._desk.tell(where, key, said.message, private=said.group))

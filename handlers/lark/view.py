@@ -58,14 +58,22 @@ class Names:
     key: str = ""
     takes_secret: bool = False
     """Whether the offer to type a secret has the field for it."""
+    code: str = ""
+    """What the offer names to be found beside the field."""
     silent: bool = False
     """Whether others read along: then nothing can be pressed."""
     image: str = ""
     """Lark's key of the message's picture, where it was uploaded."""
+    root: str = ""
+    """The message whose thread a form stands in that begins a case: Lark does not tell when the form is sent."""
+
+    whom: str = ""
+    """Whose form it is that begins a case, by open_id: there is no case yet that would tell."""
 
     @property
     def value(self) -> dict[str, str]:
-        return {"case": self.case, "key": self.key}
+        begins = {"root": self.root, "whom": self.whom}
+        return {"case": self.case, "key": self.key} | {name: value for name, value in begins.items() if value}
 
 
 def card_of(message: Message, names: Names) -> Part:
@@ -178,7 +186,7 @@ def _action(action: str) -> str:
 
 def _buttons(buttons: Iterable[Button], names: Names) -> list[Part]:
     """Buttons in a row. Where the secret may be typed here, its field stands in place of its button."""
-    field = [secret_part(names.value, names.words)] if names.takes_secret else []
+    field = [secret_part(names.value, names.words, names.code)] if names.takes_secret else []
     made = [
         button(
             b.label,

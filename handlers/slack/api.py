@@ -12,6 +12,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import metrics
+from handlers.port import Away
 
 _TOO_MANY, _SERVER_FAULT = 429, 500
 _PATIENCE = 600.0
@@ -32,7 +33,7 @@ class Refused(Exception):  # noqa: N818 - an answer, not a fault of ours
         self.error = error
 
 
-class Lost(Exception):  # noqa: N818
+class Lost(Away):
     """The call was made and its answer did not come: it may have had its effect."""
 
 

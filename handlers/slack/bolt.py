@@ -23,7 +23,7 @@ from handlers.slack.reception import Reception
 
 Authorize = Callable[..., Awaitable[Any]]
 Body = dict[str, Any]
-_OURS = re.compile(r"migcheck\.")
+_OURS, _ANY = re.compile(r"migcheck\."), re.compile(r"")
 _FAULT = 500
 
 
@@ -82,12 +82,16 @@ def listen(app: AsyncApp, reception: Reception, command: str, removed: Callable[
         if body["event"].get("tokens", {}).get("bot"):
             await on_removed(body)
 
+    async def on_other() -> None:
+        """An event that somebody subscribed to beyond the manifest: unless it is acknowledged Slack sends it again."""
+
     app.event("app_uninstalled")(on_removed)
     app.event("tokens_revoked")(on_revoked)
     app.command(command)(on_command)
     app.event("message")(on_message)
     app.event("app_mention")(on_message)
     app.event("app_home_opened")(on_opened)
+    app.event(_ANY)(on_other)
     app.action(_OURS)(on_press)
     app.view(_OURS)(on_window)
     app.shortcut("migcheck.explain")(on_shortcut)

@@ -17,7 +17,7 @@ from handlers.slack.means import Means
 from handlers.slack.parts import Part, button, context, escaped, header, link, plain, rich, row, section, word
 from handlers.slack.people import Profile
 from handlers.slack.reply import QUIET
-from handlers.slack.view import Names, shown
+from handlers.slack.view import Names, labelled, shown
 
 _MOST_CASES = 8
 _LANGS: Mapping[Lang, str] = {"ja": "日本語", "en": "English", "zh": "中文"}
@@ -156,7 +156,7 @@ def home_blocks(
 def _case_line(case: Case, when: str, url: str | None, words: Mapping[str, str]) -> Part:
     state = words[f"phase.{case.phase}"]
     if case.phase == "reported" and case.blocked:
-        state = f"{state}: {words.get('stage.' + case.blocked.partition('.')[2], case.blocked)}"
+        state = labelled(state, words.get(f"stage.{case.blocked.partition('.')[2]}", case.blocked), words)
     parts = [word(case.id, code=True), word(f"  {subject(case)}", bold=True), word(f"  {state}  {when}  ")]
     return rich(row(*parts, *([link(url, words["command.open"])] if url else [])))
 

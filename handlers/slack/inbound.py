@@ -13,6 +13,8 @@ from handlers.slack.attached import File, files_of, shortened
 Payload = Mapping[str, Any]
 
 PREFIX = "migcheck."
+OFFER = "offer"
+"""Has the secret offered (again). `secret` is what leads to its field: a link, or a button that opens a window."""
 _REFERENCE = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")
 _MOST_TEXT = 20_000
 
@@ -156,6 +158,13 @@ def read_press(body: Payload) -> Press:
     where = _of_interaction(body, (body.get("message") or {}).get("thread_ts"))
     taken = _id("press", body, body.get("trigger_id") or action.get("action_ts"))
     return Press(taken, where, name, case, key, chosen.get("value"), _is_link(body, action))
+
+
+def meant(action: str) -> str:
+    """The dialogue's name of a button that is no link and opens no window."""
+    if action == OFFER:
+        return "secret"
+    return action.replace(".", ":") if action.startswith("choose.") else action
 
 
 def _is_link(body: Payload, action: Payload) -> bool:

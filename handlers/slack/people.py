@@ -1,8 +1,8 @@
 """Who a person at Slack is: language and mail address from the profile, kept for a day, and the language they chose."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.core.model import Lang, lang_of
@@ -57,16 +57,12 @@ class People:
                 found = _read(answer.get("user") or {}, where)
             except Refused:
                 found = {}
-        row = await self._store.person(where.person)
-        kept = dict(row.state) if row is not None else {}
-        fresh = PersonRow(where.person, row.lang if row else None, kept | found | {"at": self._clock()}, self._clock())
-        await self._store.put_person(fresh)
-        return _profile(fresh)
+        return _profile(await self._keep(where, found | {"at": self._clock()}))
 
     async def direct(self, where: Where) -> str:
         """The direct conversation with a person; where it cannot be opened, their own id, which serves for posting."""
-        row = await self._store.person(where.person) or PersonRow(where.person)
-        if row.state.get("direct"):
+        row = await self._store.person(where.person)
+        if row is not None and row.state.get("direct"):
             return str(row.state["direct"])
         token = await self._tokens.token(where)
         try:
@@ -74,19 +70,27 @@ class People:
             channel = str(answer["channel"]["id"])
         except (Refused, KeyError):
             return where.user
-        kept = await self._store.person(where.person) or row
-        state = {**kept.state, "direct": channel}
-        await self._store.put_person(PersonRow(where.person, kept.lang, state, self._clock()))
+        await self._keep(where, {"direct": channel})
         return channel
 
     async def change(
         self, where: Where, *, lang: Lang | None = None, auto: bool = False, greeted: bool = False
     ) -> None:
         """Keep a choice: a language, the profile's language again, or that the person was greeted."""
-        row = await self._store.person(where.person) or PersonRow(where.person)
-        state = {**row.state, **({"greeted": True} if greeted else {})}
-        chosen = None if auto else lang or row.lang
-        await self._store.put_person(PersonRow(where.person, chosen, state, self._clock()))
+        now = self._clock()
+
+        def chosen(row: PersonRow) -> PersonRow:
+            state = {**row.state, "greeted": True} if greeted else row.state
+            return replace(row, lang=None if auto else lang or row.lang, state=state, updated=now)
+
+        await self._store.change_person(where.person, chosen)
+
+    async def _keep(self, where: Where, news: Mapping[str, Any]) -> PersonRow:
+        """Keep what was found out beside what is kept already."""
+        now = self._clock()
+        return await self._store.change_person(
+            where.person, lambda row: replace(row, state={**row.state, **news}, updated=now)
+        )
 
 
 def _read(user: dict[str, Any], where: Where) -> dict[str, Any]:

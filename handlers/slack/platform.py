@@ -1,6 +1,6 @@
 """Slack as a whole: made from the settings, started and stopped."""
 
-import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,12 +10,10 @@ import aiohttp
 import structlog
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.oauth.async_oauth_flow import AsyncOAuthFlow
-from slack_sdk.errors import SlackApiError
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot import metrics
@@ -29,6 +27,7 @@ from handlers.conversation import Conversation
 from handlers.slack.api import Api
 from handlers.slack.bolt import listen, make_app
 from handlers.slack.chat import SlackPort
+from handlers.slack.connection import Connection, connected
 from handlers.slack.home import Home
 from handlers.slack.inbound import Where
 from handlers.slack.install import SealedInstallations, SignedStates
@@ -44,6 +43,8 @@ from handlers.slack.words import Words
 
 _UNSIGNED = 401
 """What Bolt answers to a request whose signature is missing, wrong or too old."""
+_SIGNED = {"X-Slack-Request-Timestamp": re.compile(r"[0-9]{1,12}"), "X-Slack-Signature": re.compile(r"v0=[0-9a-f]{64}")}
+"""What Slack's signatures look like; Bolt takes others for a fault of its own."""
 _log = structlog.get_logger(__name__)
 
 
@@ -60,7 +61,7 @@ class SlackPlatform:
         self._settings, self._means, self._app, self.port, self._flow = settings, means, app, port, flow
         self._reception: Reception | None = None
         self._conversation: Conversation | None = None
-        self.connected = settings.slack.mode == "http"
+        self._connection: Connection | None = None
 
     def listen(self, conversation: Conversation) -> None:
         """From now on what people do goes into the conversation."""
@@ -85,40 +86,25 @@ class SlackPlatform:
         async with AsyncExitStack() as stack:
             if self._reception is not None:
                 stack.push_async_callback(self._reception.close)
-            if self._settings.slack.mode == "socket":
-                await self._connect(stack)
+            if (token := self._settings.slack.app_token) is not None and self._settings.slack.mode == "socket":
+                self._connection = await stack.enter_async_context(connected(self._app, token.get_secret_value()))
             yield
 
     async def ready(self) -> None:
         """Raises where Slack cannot reach this bot now."""
-        if not self.connected:
+        if self._settings.slack.mode == "http":
+            return
+        if self._connection is None or not await self._connection.is_connected():
             raise ConnectionError("Socket Mode is not connected")
 
-    async def _connect(self, stack: AsyncExitStack) -> None:
-        token = self._settings.slack.app_token
-        assert token is not None  # `_problem` has seen to it
-        handler = AsyncSocketModeHandler(self._app, token.get_secret_value(), ping_interval=10)
-        stack.push_async_callback(handler.close_async)
-        task = asyncio.create_task(self._keep_trying(handler))
-        stack.push_async_callback(_end, task)
-
-    async def _keep_trying(self, handler: AsyncSocketModeHandler) -> None:
-        """Slack may be away when the bot starts; once connected, slack_sdk reconnects by itself."""
-        pause = 1.0
-        while not self.connected:
-            try:
-                await handler.client.connect()  # type: ignore[no-untyped-call]
-                self.connected = True
-            except (SlackApiError, aiohttp.ClientError, TimeoutError, OSError) as error:
-                word = error.response.get("error") if isinstance(error, SlackApiError) else type(error).__name__
-                _log.warning("Socket Mode cannot connect", error=word, again_in=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 60.0)
-
     async def _events(self, request: web.Request) -> web.Response:
+        given = request.headers
+        if not all(form.fullmatch(given[name]) for name, form in _SIGNED.items() if name in given):
+            metrics.forged("slack")
+            raise web.HTTPUnauthorized
         try:
             asked = await to_bolt_request(request)
-        except (ValueError, UnicodeDecodeError):
+        except (ValueError, AttributeError):  # no text, no JSON, or JSON that is no object
             raise web.HTTPBadRequest from None
         assert self._conversation is not None  # `listen` comes before the server
         with self._conversation.calm.request():
@@ -162,11 +148,6 @@ async def open_slack(
             yield SlackPlatform(settings, means, app, port, flow)
         finally:
             await replies.close()
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def problem_of(slack: SlackSettings) -> str | None:

@@ -24,7 +24,7 @@ from handlers.conversation import Conversation, IdTaken
 from handlers.slack.attached import File
 from handlers.slack.files import Files, Problem, Read
 from handlers.slack.home import Home
-from handlers.slack.inbound import Command, Opened, Press, Said, Shortcut, Where, Window
+from handlers.slack.inbound import Command, Opened, Press, Said, Shortcut, Where, Window, meant
 from handlers.slack.means import Means
 from handlers.slack.parts import section
 from handlers.slack.people import DEFAULT_LANG, Profile
@@ -52,8 +52,9 @@ class Reception:
         self._files = Files(means.tokens, settings.slack.api_url)
         self._first = Installations.beside(means.store).once
         self._tasks: set[asyncio.Task[None]] = set()
-        self._spent: set[str] = set()
-        """Windows whose secret was taken: Slack may deliver them again."""
+        self._spent: dict[str, float] = {}
+        """Windows whose secret was taken, and until when Slack may deliver them again: as long as a secret can live."""
+        self._secret_life = settings.secrets.ttl
 
     async def close(self) -> None:
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -189,8 +190,7 @@ class Reception:
         if self._windows.opens(press):
             self._later(self._windows.open(press, case))
             return
-        action = press.action.replace(".", ":") if press.action.startswith("choose.") else press.action
-        await self._conversation.handle(press.id, case.id, Pressed(action))
+        await self._conversation.handle(press.id, case.id, Pressed(meant(press.action)))
 
     async def window(self, window: Window) -> Answer:
         """A window that was sent: its errors come back beside their fields."""
@@ -220,14 +220,20 @@ class Reception:
 
     async def _secret(self, window: Window) -> Answer:
         """The secret goes into the vault; nothing else ever sees it."""
-        if window.id in self._spent:
-            return None
         case = await self._own_case(window.where, window.about.get("case", ""))
         typed = window.values.get("secret", "")
-        if case is None or not typed:
+        if case is None or not typed or window.id in self._spent:
             return None
-        if await self._conversation.take_secret(window.about.get("token", ""), Secret(typed)):
-            self._spent.add(window.id)
+        now = self._clock()
+        self._spent = {name: until for name, until in self._spent.items() if until > now}
+        self._spent[window.id] = now + self._secret_life  # also while it is being taken
+        taken = False
+        try:
+            taken = await self._conversation.take_secret(window.about.get("token", ""), Secret(typed))
+        finally:
+            if not taken:
+                self._spent.pop(window.id, None)
+        if taken:
             return None
         gone = self._words.of(case.lang)["talk.expired"]
         return {"response_action": "errors", "errors": {"secret": gone}}
@@ -250,6 +256,7 @@ class Reception:
         kept = {
             "team": where.team, "user": where.user, "enterprise": where.enterprise, "grid": where.grid,
             "origin": "" if where.direct else where.channel, "response_url": where.response_url,
+            "thread": None if where.direct else where.thread,
         }  # fmt: skip
         channel = where.channel if root else where.user
         for turn in range(_TURNS):

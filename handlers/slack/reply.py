@@ -59,6 +59,7 @@ class Replies:
             return
         try:
             args: dict[str, Any] = {"channel": where.channel, "user": where.user, "text": text, "blocks": shown}
+            args |= {"thread_ts": where.thread} if where.thread else {}
             await self._api.call(token, "chat_postEphemeral", patience=30.0, **args)
         except (Refused, Lost) as error:
             _log.info("an answer for one person could not be shown", error=getattr(error, "error", "lost"))

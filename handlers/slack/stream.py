@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from bot.core.message import Buttons, Message, StepMark, Steps
 from handlers.literal import clean, cut
 from handlers.slack.parts import Part
+from handlers.slack.view import labelled, marked
 
 _STATUS = {"pass": "complete", "warn": "complete", "fail": "error", "unknown": "error", "skipped": "pending"}
 """Of Slack's four states none says that a step is left out; the title does."""
@@ -23,11 +24,11 @@ def tasks(message: Message, words: Mapping[str, str]) -> dict[str, Part]:
 
 def _task(service: str, mark: StepMark, words: Mapping[str, str]) -> Part:
     left_out = mark.status == "skipped"
-    label = words["marked"].format(stage=mark.label, status=words["status.skipped"]) if left_out else mark.label
+    label = marked(mark.label, mark.status, words) if left_out else mark.label
     task: Part = {
         "type": "task_update",
         "id": mark.id,
-        "title": cut(clean(f"{service}: {label}"), _TITLE),
+        "title": cut(clean(labelled(service, label, words)), _TITLE),
         "status": _STATUS.get(mark.status, "in_progress"),
     }
     return task | ({"details": cut(clean(mark.note), _DETAILS)} if mark.note else {})

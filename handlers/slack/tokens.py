@@ -100,7 +100,7 @@ def where_of(place: Mapping[str, Any]) -> Where:
         str(place.get("team") or ""),
         str(place.get("user") or ""),
         str(place.get("origin") or ""),
-        None,
+        place.get("thread"),
         place.get("enterprise"),
         bool(place.get("grid")),
         place.get("response_url"),

@@ -23,6 +23,7 @@ from bot.core.message import (
     Untrusted,
 )
 from handlers.literal import cut
+from handlers.slack.inbound import OFFER
 from handlers.slack.parts import (
     Part,
     button,
@@ -87,9 +88,9 @@ def _parts(block: Block, names: Names) -> list[Part]:
         case Untrusted(label=label, text=text):
             return [rich(row(word(label, bold=True)), literal(text))]
         case Fields(rows=rows):
-            return [_fields(rows)]
+            return [_fields(rows, names)]
         case Comparison():
-            return [_comparison(block)]
+            return [_comparison(block, names)]
         case Steps():
             return _steps(block, names)
         case Actions():
@@ -109,14 +110,20 @@ def _prose(text: str) -> Part:
     return section(text) if len(spans(text)) == 1 else rich(row(*mixed(text, TEXT_LENGTH)))
 
 
-def _fields(rows: Iterable[tuple[str, str]]) -> Part:
+def labelled(name: str, value: str, words: Mapping[str, str]) -> str:
+    """A name and its value, with the colon of the reader's language."""
+    return words["named"].format(name=name, value=value)
+
+
+def _fields(rows: Iterable[tuple[str, str]], names: Names) -> Part:
+    colon = labelled("", "", names.words)
     lines = [
-        row(word(name, bold=True), word(": "), word(cut(value, 300), code=True), word("\n")) for name, value in rows
+        row(word(name, bold=True), word(colon), word(cut(value, 300), code=True), word("\n")) for name, value in rows
     ]
     return rich(*lines)
 
 
-def _comparison(table: Comparison) -> Part:
+def _comparison(table: Comparison, names: Names) -> Part:
     """Two columns as lines, since the width of Slack's own tables cannot be counted on."""
     lines = []
     for label, left, right, same in table.rows:
@@ -124,9 +131,9 @@ def _comparison(table: Comparison) -> Part:
         lines.append(row(word(f"{mark}{label}\n", bold=not same)))
         lines.append(
             row(
-                word(f"    {table.left}: "),
+                word(f"    {labelled(table.left, '', names.words)}"),
                 word(left or "–", code=True),
-                word(f"\n    {table.right}: "),
+                word(f"\n    {labelled(table.right, '', names.words)}"),
                 word(right or "–", code=True),
                 word("\n"),
             )
@@ -143,7 +150,7 @@ def _steps(steps: Steps, names: Names) -> list[Part]:
             said, failed = _mark(mark.status, mark.label, names), mark.status == "fail"
             elements.append(word(("  →  " if place else "") + said, bold=failed))
         notes = [m for m in marks if m.note and m.status in ("fail", "warn", "unknown")]
-        elements += [word(f"\n    {mark.label}: {cut(mark.note, 200)}") for mark in notes]
+        elements += [word(f"\n    {labelled(mark.label, cut(mark.note, 200), names.words)}") for mark in notes]
         lines.append(row(*_joined([*elements, word("\n")])))
     return [rich(*lines)] if lines else []
 
@@ -160,8 +167,13 @@ def _joined(elements: Iterable[Part]) -> list[Part]:
 
 
 def _mark(status: str, label: str, names: Names) -> str:
-    said = "" if status == "pass" else f" ({names.words.get(f'status.{status}', status)})"
-    return f"{_MARKS.get(status, '·')} {label}{said}"
+    said = label if status == "pass" else marked(label, status, names.words)
+    return f"{_MARKS.get(status, '·')} {said}"
+
+
+def marked(label: str, status: str, words: Mapping[str, str]) -> str:
+    """A step and what came of it, in the brackets of the reader's language."""
+    return words["marked"].format(stage=label, status=words.get(f"status.{status}", status))
 
 
 def _actions(advice: Actions, names: Names) -> Part:
@@ -194,27 +206,30 @@ def _list(actions: Iterable[str]) -> list[Part]:
 
 
 def _buttons(buttons: Iterable[Button], names: Names) -> Iterable[Part]:
-    made = [
-        button(b.action.replace(":", "."), b.label, value=names.value, url=b.url, primary=b.primary) for b in buttons
-    ]
+    made = [button(_action(b, names), b.label, value=names.value, url=b.url, primary=b.primary) for b in buttons]
     for start in range(0, len(made), 25):
         yield {"type": "actions", "elements": made[start : start + 25]}
 
 
+def _action(button: Button, names: Names) -> str:
+    offered = button.url is not None or names.value.rpartition("/")[2].startswith("offer")
+    return OFFER if button.action == "secret" and not offered else button.action.replace(":", ".")
+
+
 def _form(form: Form, names: Names) -> list[Part]:
     """A form opens as a window, since only there an error can stand beside its field. Here it is told as well."""
-    wrong = [row(word(f"{_MARKS['fail']} {error}")) for error in _errors(form)]
+    wrong = [row(word(f"{_MARKS['fail']} {error}")) for error in _errors(form, names)]
     opens = button(f"form.{form.name}", names.words["open_form"], value=names.value, primary=True)
     return [*([rich(*wrong)] if wrong else []), {"type": "actions", "elements": [opens]}]
 
 
-def _errors(form: Form) -> list[str]:
-    return [error_at(one) for one in form.inputs if one.error]
+def _errors(form: Form, names: Names) -> list[str]:
+    return [error_at(one, names.words) for one in form.inputs if one.error]
 
 
-def error_at(one: Input) -> str:
+def error_at(one: Input, words: Mapping[str, str]) -> str:
     """What is wrong with a field, beginning with the field's name."""
-    return one.error if one.error.startswith(one.label) else f"{one.label}: {one.error}"
+    return one.error if one.error.startswith(one.label) else labelled(one.label, one.error, words)
 
 
 def _fitting(blocks: list[Part], names: Names) -> list[Part]:
@@ -242,15 +257,15 @@ def fallback(message: Message, names: Names) -> str:
             case Text(text=text) if text != message.text:
                 lines.append(text)
             case Steps(rows=rows):
-                lines += [f"{service}: {_aloud(marks, names)}" for service, marks in rows]
+                lines += [labelled(service, _aloud(marks, names), names.words) for service, marks in rows]
             case Actions(title=title, who=who, actions=actions, links=links):
                 lines += [
-                    f"{title} ({who})" if who else title,
+                    names.words["marked"].format(stage=title, status=who) if who else title,
                     *(f"{n}. {action}" for n, action in enumerate(actions, 1)),
-                    *(f"{one.title}: {one.url}" for one in links if not who),
+                    *(labelled(one.title, one.url, names.words) for one in links if not who),
                 ]
             case Form():
-                lines += _errors(block)
+                lines += _errors(block, names)
             case _:
                 pass
     return cut(escaped("\n".join(line for line in lines if line.strip())), TEXT_LENGTH)
@@ -260,7 +275,7 @@ def _aloud(marks: Iterable[StepMark], names: Names) -> str:
     """A service's path as one says it: what is not good, without signs and without what follows from it."""
     notable = [mark for mark in marks if mark.status not in ("pass", "skipped")]
     notable = notable or [mark for mark in marks if mark.status == "skipped"]
-    said = [f"{mark.label} ({names.words.get(f'status.{mark.status}', mark.status)})" for mark in notable]
+    said = [marked(mark.label, mark.status, names.words) for mark in notable]
     return names.words["comma"].join(said) or names.words["status.pass"]
 
 

@@ -37,7 +37,7 @@ def window(  # noqa: PLR0917 - a window has as many parts
 
 def form_window(form: Form, lead: str, about: Mapping[str, str], words: Mapping[str, str]) -> Part:
     """Any form of the dialogue."""
-    blocks = [*([section(lead)] if lead else []), *(input_block(one) for one in form.inputs)]
+    blocks = [*([section(lead)] if lead else []), *(input_block(one, words) for one in form.inputs)]
     title = words.get(f"form.{form.name}", words["form.start"])
     return window(f"form.{form.name}", title, blocks, about, words, form.submit)
 
@@ -112,7 +112,7 @@ def more_window(blocks: Sequence[Block], names: Names) -> Part:
     return window("more", names.words["form.more"], blocks_of(hidden, names), {}, names.words)
 
 
-def input_block(one: Input) -> Part:
+def input_block(one: Input, words: Mapping[str, str]) -> Part:
     """A field. What is wrong with it is its label, since that is what is read aloud there; a hint is only grey."""
     element: Part
     if one.options:
@@ -127,7 +127,7 @@ def input_block(one: Input) -> Part:
     return {
         "type": "input",
         "block_id": one.name,
-        "label": plain(error_at(one) if one.error else one.label, 2000),
+        "label": plain(error_at(one, words) if one.error else one.label, 2000),
         "element": element,
         "optional": one.optional,
     }

@@ -1,5 +1,6 @@
 """Opening windows (views) at Slack, within the three seconds for which a trigger is good."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,8 @@ from handlers.slack.view import Names
 from handlers.slack.window import form_window, more_window, secret_window, share_window, start_form
 
 _PATIENCE = 2.5
+_PROFILE_SECONDS = 1.0
+"""How long a window waits for the language that it is in; the rest of the three seconds is for opening it."""
 _log = structlog.get_logger(__name__)
 
 
@@ -43,12 +46,18 @@ class Windows:
 
     async def start(self, where: Where, profile: Profile | None = None) -> None:
         """The form that begins a case. Its language is known, or is asked for if there is time."""
-        profile = profile or await self._people.known(where)
+        profile = profile or await self._profile_in_time(where)
         words = self._words.of(profile.lang if profile else DEFAULT_LANG)
         address = profile.address if profile else None
         form = start_form(words, address.rpartition("@")[2] if address else "", "")
         about = {"channel": where.channel, "response_url": where.response_url or ""}
         await self._open(where, form_window(form, words["form.start.lead"], about, words))
+
+    async def _profile_in_time(self, where: Where) -> Profile | None:
+        try:
+            return await asyncio.wait_for(self._people.profile(where), _PROFILE_SECONDS)
+        except (TimeoutError, Lost):
+            return None
 
     async def open(self, press: Press, case: Case) -> None:
         """The window of a button."""

@@ -16,4 +16,5 @@ class Words:
 
     def _of(self, lang: Lang) -> Mapping[str, str]:
         texts = self._mind.wisdom(lang).catalogue.texts
-        return {**texts["words"], **texts["slack"]}
+        scenarios = {key: text for key, text in texts["web"].items() if key.startswith("report.scenario.")}
+        return {**scenarios, **texts["words"], **texts["slack"]}

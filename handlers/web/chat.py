@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.core.case import Case, case_from_json, case_id
+from bot.core.cloud_talk import FORM as ADMIN_FORM
 from bot.core.cloud_talk import is_m365
 from bot.core.dialogue import Mind
 from bot.core.events import Event, Pressed, Submitted, Typed
@@ -93,7 +94,7 @@ class Chat:
             raise web.HTTPBadRequest
         labels = self._mind.wisdom(act.lang).catalogue.texts["words"]
         rows = tuple(
-            (labels.get(f"field.{name}", name), without_secrets(value)[0]) for name, value in values.items() if value
+            (labels.get(_label(form, name), name), without_secrets(value)[0]) for name, value in values.items() if value
         )
         said = _did(Fields(rows), ", ".join(value for _, value in rows) or form)
         return await self._handle(act, await self._case(act), Submitted(form, values), said)
@@ -156,6 +157,11 @@ def _fields(values: Any) -> dict[str, str]:
     if not all(isinstance(value, str) and len(value) <= _MOST_VALUE for value in values.values()):
         raise web.HTTPBadRequest
     return {name: value for name, value in values.items() if name != "secret"}
+
+
+def _label(form: str, name: str) -> str:
+    """The key of the word that stood beside a field: an administrator's form asks for the account by another name."""
+    return "field.admin" if (form, name) == (ADMIN_FORM, "account") else f"field.{name}"
 
 
 def _said(text: str, case: Case, words: Words) -> Message:

@@ -37,6 +37,7 @@ class Front:
             "secret": words.below("secret."),
             "status": {key.removeprefix("status."): word for key, word in spoken.items() if key.startswith("status.")},
             "who": spoken["who_line"],
+            "named": spoken["named"],
             "suggestions": [each.partition("|")[::2] for each in self._suggestions],
         }
         response = html(render("chat.html", lang, words, config=config), policy=CHAT_POLICY)

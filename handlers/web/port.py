@@ -40,5 +40,5 @@ class WebPort:
         """A browser tells nothing but its language, which the case has."""
         return Introduction(case.lang, case.address)
 
-    async def share(self, case: Case, channel: str, message: Message) -> str:  # noqa: ARG002 - the port's signature
+    async def share(self, case: Case, key: str, channel: str, message: Message, *, again: bool) -> str:  # noqa: ARG002
         return "failed"

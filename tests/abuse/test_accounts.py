@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from bot.settings import LimitSettings, Settings
 from bot.store.store import Store
 from bot.store.uses import Uses
 from handlers.gate import Gate
+from handlers.jobs import Due, check_job
 
 NOW = 1_000_000.0
 LIMITS = LimitSettings(logins_per_account=("3/15m", "6/24h"), checks_per_person=("30/1h",), probes_per_host=("60/1h",))
@@ -76,6 +78,26 @@ async def test_tries_under_many_spellings_are_one_accounts(store: Store) -> None
         for turn, (account, domain) in enumerate(SPELLINGS)
     ]
     assert [outcome is None for outcome in outcomes] == [True] * 3 + [False] * (len(SPELLINGS) - 3)
+
+
+def test_an_account_has_one_log_in_at_a_time_whichever_domain_is_checked_with_it() -> None:
+    spelled = [
+        ("taro@example.jp", "example.jp", ()),
+        ("Ta.ro+1@EXAMPLE.JP", "a.test", ()),
+        ("taro＠example.jp", "z.test", ()),
+        ("taro@example.jp", None, ["imap.else.test"]),
+        ("taro", "example.jp", ["imap.else.test"]),
+        (r"CORP\taro", "example.jp", ()),
+        ("taro", None, ["imap.example.jp"]),
+    ]
+    locks = {_lock(a_start(*one)) for one in spelled}
+    assert len(locks) == 1
+    others = [("taro@a.test", "example.jp", ()), ("jiro@example.jp", "example.jp", ()), ("taro", "a.test", ())]
+    assert locks.isdisjoint(_lock(a_start(*one)) for one in others)
+
+
+def _lock(start: StartCheck) -> str | None:
+    return check_job(Due(1, "K7QF-2M", start, NOW), replace(start, handle="node.handle"), "node").lock
 
 
 async def test_a_day_has_six_tries_however_patient_they_are(store: Store) -> None:

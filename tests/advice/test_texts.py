@@ -1,6 +1,7 @@
 """The catalogue as data: nothing is missing in any language, and every finding leads to advice."""
 
 import itertools
+import re
 import string
 from pathlib import Path
 
@@ -84,6 +85,7 @@ def test_conditions_use_known_keys_and_values():
         "kind": {"saas", "consumer", "isp", "hosting", "suite", "gateway", "destination"},
         "provider": {path.stem for path in (ADVICE / "providers").glob("*.yaml")},
         "access": {"enabled", "disabled", "admin", "plan"},
+        "login": {"password", "token"},
     }
     for code, entry in ((code, e) for code, entries in STRUCTURE["codes"].items() for e in entries):
         for key, values in entry.get("when", {}).items():
@@ -96,6 +98,12 @@ def test_every_link_is_https_and_has_a_language():
             assert link["url"].startswith("https://"), topic
             assert link["lang"] in LANGS, topic
             assert link["title"], topic
+
+
+@pytest.mark.parametrize("lang", ["ja", "zh"])
+def test_the_colon_is_that_of_the_language(lang):
+    for where, text in strings(TEXTS[lang]):
+        assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff」”）}]: ", text), where
 
 
 def circumstances(scenario, lang, password):

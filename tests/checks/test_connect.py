@@ -5,8 +5,10 @@ import time
 
 import pytest
 
+from bot.checks.judging import Setting
 from bot.checks.link.connect import dial
-from bot.core.model import DnsFacts, Endpoint
+from bot.checks.link.judge import judge_tls
+from bot.core.model import DnsFacts, Endpoint, Fault, FaultKind, TlsFacts
 from tests.checks.cases.table import Ground
 from tests.checks.running import HASTY, make_world
 from tests.servers.hostile import UNREACHABLE, BlackHole, Hostile, at_once
@@ -127,3 +129,11 @@ async def test_the_name_is_sent_and_idna_names_are_verified(service: str) -> Non
         seen = await ground.examine()
     assert server.transcript.server_names == [host]
     assert seen.report.verdict == "pass"
+
+
+@pytest.mark.parametrize("kind", ["tls_alert", "closed", "reset"])
+def test_a_server_that_hangs_up_after_asking_for_a_certificate_demands_one(kind: FaultKind) -> None:
+    """Up to TLS 1.2 the request can be seen; servers do not always say with an alert what they lack."""
+    facts = TlsFacts(0.0, None, fault=Fault(kind, "certificate request", "closed by the server"))
+    (finding,) = judge_tls(facts, Setting({"tls.client_certificate_required": "fail"}, 0.0, "imap"))
+    assert finding.code == "tls.client_certificate_required"

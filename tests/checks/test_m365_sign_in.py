@@ -85,6 +85,8 @@ def by(**person: Any) -> Play:
     return Play(PersonScript(**person))
 
 
+PAGE = Reply(400, b"<!DOCTYPE html><html><body><h1>Sign in</h1><div>AADSTS50126: Wrong.</div></body></html>")
+
 CASES = [
     Case("someone else", "m365.wrong_account", "signin", by(name="hanako@practice.test"), {"signed_in_as": ["hanako@practice.test"], "expected": ADMIN}),
     Case("no administrator", "m365.admin_required", "consent", by(roles=(USER_ADMIN,)), {"roles": [USER_ADMIN], "needed": ...}),
@@ -96,6 +98,7 @@ CASES = [
     Case("50076", "login.mfa_required", "signin", Play(refused(50076, "interaction_required")), {"aadsts": "50076"}),
     Case("50126", "login.wrong_credentials", "signin", Play(refused(50126)), {"aadsts": "50126"}),
     Case("50053", "login.account_locked", "signin", Play(refused(50053)), {"aadsts": "50053"}),
+    Case("a page for people", "login.wrong_credentials", "signin", by(refusal=PAGE), {"aadsts": "50126", "server": "AADSTS50126: Wrong."}),
     Case("unknown number", "m365.sign_in_failed", "signin", Play(refused(4999999)), {"aadsts": "4999999"}),
     Case("a number that is no failure here", "m365.sign_in_failed", "signin", Play(refused(90051)), {"aadsts": "90051"}),
     Case("declined", "m365.sign_in_failed", "signin", by(refusal=as_json({"error": "authorization_declined"}, 400)), {"error": "authorization_declined"}),

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from bot.asking import reader_for
 from bot.checks.link.dns import questions
 from bot.checks.link.fetch import ask, fetch
 from bot.checks.link.line import Net, Timeouts
@@ -13,6 +14,7 @@ from bot.core.asides import HIDDEN
 from bot.core.bundle import bundle
 from bot.core.model import Endpoint
 from bot.core.privilege import neutral
+from bot.network import wisdom_in
 from bot.store.reports import kept_report, report_row
 from tests.checks.cases.table import Ground
 from tests.checks.running import ACCOUNT, examine, make_world, network_in
@@ -143,7 +145,7 @@ async def test_stored_exported_and_withheld() -> None:
     made = bundle(kept, ACCOUNT, {})
     assert any("no user" in line and HIDDEN in line for line in made["protocol"]["imap"])
     assert ACCOUNT not in repr(made).lower()
-    assert neutral(report).transcript == {}
+    assert neutral(report, reader_for(wisdom_in("en"), "en", report=report)).transcript == {}
 
 
 async def test_reports_from_before_have_none() -> None:

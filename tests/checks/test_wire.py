@@ -101,6 +101,15 @@ def test_pop_replies(line: bytes) -> None:
         return
 
 
+@pytest.mark.parametrize(
+    ("first", "service"),
+    [(b"220\r\n", "smtp"), (b"220-first\r\n", "smtp"), (b"521 no mail here\r\n", "smtp"), (b"+ok hello\r\n", "pop3"),
+     (b"* ok\r\n", "imap"), (b"220 ready (vsFTPd 3.0.5)\r\n", "ftp"), (b"2200 no\r\n", None), (b"521no\r\n", None)],
+)  # fmt: skip
+def test_first_lines(first: bytes, service: str | None) -> None:
+    assert service_of(first) == service
+
+
 @QUICK
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_printable_text(data: bytes, limit: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot import doctor
+from bot.commands import doctor
 from bot.commands.doctor import doctor_command
 from bot.health.house import check_knowledge
 from bot.health.outcome import Outcome
@@ -153,6 +153,23 @@ async def test_the_address_of_the_pages(url: str | None, mark: str) -> None:
     (found,) = await check_public_url(_settings(web=WebSettings(public_url=url)))
     assert found.mark == mark
     assert "word" not in found.found
+
+
+@pytest.mark.parametrize(
+    ("platforms", "mark", "said"),
+    [
+        ({"slack": {"enabled": True, "mode": "socket"}}, "warn", "in Slack the links"),
+        ({"lark": {"enabled": True, "mode": "websocket"}}, "warn", "in Lark the links"),
+        ({"slack": {"enabled": True}, "lark": {"enabled": True}}, "warn", "in Slack and Lark the links"),
+        ({"queue": {"url": "postgresql://db/migcheck"}}, None, ""),
+    ],
+)
+async def test_links_on_a_platform_need_an_address(
+    platforms: Mapping[str, object], mark: str | None, said: str
+) -> None:
+    found = await check_public_url(_settings(**platforms))
+    assert [one.mark for one in found] == ([mark] if mark else [])
+    assert all(said in one.found and "http://127.0.0.1:8080" in one.found and one.todo for one in found)
 
 
 @pytest.mark.parametrize(

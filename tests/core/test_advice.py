@@ -79,6 +79,21 @@ def test_a_refused_token_is_not_answered_with_what_holds_for_passwords(mechanism
         assert any(words in action for advice in advised for action in advice.actions) == warned
 
 
+@pytest.mark.parametrize("lang", ["ja", "en", "zh"])
+@pytest.mark.parametrize("service", ["imap", "smtp"])
+@pytest.mark.parametrize(
+    "code", ["login.wrong_credentials", "login.unrecognised", "login.connection_closed", "login.rate_limited"]
+)
+def test_nobody_is_sent_to_check_a_password_that_was_not_sent(lang: str, service: str, code: str) -> None:
+    words = catalogue(lang).texts["pieces"]
+    circumstances = Circumstances("m365", lang, knowledge().providers["m365"], "example.jp", "admin@example.jp")
+    for mechanism, checked in (("XOAUTH2", False), ("PLAIN", True)):
+        found = StepResult(f"{service}.login", "fail", (Finding(code, "fail", {"mechanism": mechanism}),))
+        titles = {advice.title for advice in advise([found], circumstances, catalogue(lang))}
+        assert bool(titles & {words["check_password"]["title"], words["stop_trying"]["title"]}) == checked
+        assert titles - {words["contact_support"]["title"]}
+
+
 @pytest.mark.parametrize(
     ("text", "values", "filled"),
     [

@@ -270,6 +270,32 @@ def test_a_mail_programs_settings_are_compared_and_then_used():
     assert effects[-1].request.endpoints["imap"].host == "mail.example.co.jp"
 
 
+@pytest.mark.parametrize(("text", "answer"), [("ありがとう", "talk.thanks"), ("Outlookでは使えます", "talk.works")])
+def test_small_talk_is_answered_and_changes_nothing(text, answer):
+    case = talk(NEW, "example.co.jp")[0]
+    after, effects = talk(case, text)
+    assert posted(effects, "remark").text == MIND.wisdom("ja").catalogue.texts["words"][answer]
+    assert replace(after, said=case.said) == case
+
+
+@pytest.mark.parametrize(
+    ("step", "lang", "said"),
+    [
+        ("m365.tenant", "ja", "example.jp：Microsoft 365 の「テナント」"),
+        ("imap.tls", "ja", "example.jp：IMAP（受信）の「TLS・証明書」"),
+        ("m365.tenant", "zh", "example.jp：Microsoft 365 的“租户”"),
+        ("imap.tls", "zh", "example.jp：IMAP（收信）的“TLS 证书”"),
+        ("m365.tenant", "en", "example.jp: fails at Microsoft 365, Tenant"),
+    ],
+)
+def test_a_service_stands_apart_as_the_language_has_it(step, lang, said):
+    cause = "m365.domain_unknown" if step.startswith("m365") else "tls.expired"
+    case = talk(replace(NEW, lang=lang), "example.jp")[0]
+    broken = StepResult(step, "fail", (Finding(cause, "fail"),))
+    _, effects = talk(case, finished(case, broken, cause=cause, failing=step, verdict="fail"))
+    assert posted(effects, "report").text.startswith(said)
+
+
 def test_every_message_in_every_language():
     for lang in ("ja", "en", "zh"):
         case, _ = talk(replace(NEW, lang=lang), "example.co.jp")

@@ -146,6 +146,8 @@ ENDPOINTS = {
     "メール.jp": Endpoint("xn--4dkua4c.jp", 993, "tls"),
     "mailhost": Endpoint("mailhost", 993, "tls"),
     "<http://imap.example.jp|imap.example.jp>:993": Endpoint("imap.example.jp", 993, "tls"),
+    "imap.example.jp:2525": Endpoint("imap.example.jp", 2525, "tls"),
+    "imap.example.jp:25": Endpoint("imap.example.jp", 25, "starttls"),
     "imap.example.jp：993": Endpoint("imap.example.jp", 993, "tls"),
 }
 
@@ -192,6 +194,11 @@ def test_evidence_is_bounded_and_printable() -> None:
     assert len(evidence["typed"]) == 300
     assert evidence["typed"].isprintable()
     assert evidence["example"] == EXAMPLES["domain"]
+
+
+@pytest.mark.parametrize("typed", ["imaps://taro:hunter2-x@a.jp:993", "password: hunter2-x"])
+def test_evidence_holds_no_password(typed: str) -> None:
+    assert "hunter2-x" not in evidence_of(InputError("input.host_invalid", "imap", typed))["typed"]
 
 
 def test_links_of_chat_platforms_are_undone() -> None:

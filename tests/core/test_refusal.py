@@ -266,6 +266,66 @@ def test_what_says_nothing_is_not_guessed(text):
     assert one.alternatives
 
 
+VAGUE = (
+    "メールサーバーに接続できません",
+    "サーバーに接続できませんでした。",
+    "imap.example.jp に接続できません",
+    "接続エラー",
+    "メールサーバーとの通信に失敗しました",
+    "ログインできません",
+    "証明書エラー",
+    "无法连接到服务器",
+    "無法連線到伺服器",
+    "邮箱登录不了",
+    "连接失败",
+    "证书错误",
+    "서버에 연결할 수 없습니다",
+    "cannot connect",
+    "Can't connect to mail server",
+    "Connection failed",
+    "Unable to open connection to imap.example.com:993",
+    "I can’t sign in to my account",
+    "SSL error",
+    "Verbindung zum Server fehlgeschlagen",
+    "Impossible de se connecter au serveur",
+    "No se puede conectar con el servidor",
+    "Не удалось подключиться к серверу",
+)
+
+
+@pytest.mark.parametrize("text", VAGUE)
+@pytest.mark.parametrize("protocol", [None, "imap"])
+def test_what_names_no_cause_is_told_as_a_guess(text, protocol):
+    one = told(text, protocol=protocol)
+    assert one.code == UNRECOGNISED or one.confidence < 0.5
+    assert len(one.alternatives) >= 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "メールサーバーに接続できません。サーバーへの接続が拒否されました。",
+        "接続がタイムアウトしました",
+        "连接超时",
+        "Connection refused",
+        "パスワードが違います",
+        "LOGIN failed",
+        "535",
+        "no route to host",
+        "certificate has expired",
+    ],
+)
+def test_what_names_one_is_not(text):
+    assert told(text).confidence > 0.6
+
+
+def test_a_server_that_says_no_more_than_err_is_not_guessed_at():
+    for text in ("-ERR", "-ERR."):
+        one = told(text, protocol="pop", stage="login")
+        assert one.code == UNRECOGNISED
+        assert "login.wrong_credentials" in one.alternatives
+
+
 def test_unsure_answers_name_their_best_guess():
     one = told("Invalid", protocol="imap")
     assert one.code == UNRECOGNISED

@@ -1,27 +1,60 @@
-"""Which language a text is in, where it tells."""
+"""What a text names, what it wants, and which language it is in, where it tells."""
 
 import pytest
 
-from bot.core.model import Lang
-from bot.core.understanding import language_of
+from bot.core.understanding import understand
 
 
 @pytest.mark.parametrize(
-    ("text", "lang"),
+    ("text", "domain"),
     [
-        ("please check this", "en"),
-        ("Why can't taro@example.jp log in?", "en"),
-        ("I moved example.jp, and now nobody can log in", "en"),
-        ("ログインできません", "ja"),
-        ("无法登录", "zh"),
-        ("確認", None),
-        ("example.co.jp", None),
-        ("imap.example.jp:993 smtp.example.jp:465 pop.example.jp:995", None),
-        ("taro@example.jp hanako@example.jp jiro@example.jp", None),
-        ("AADSTS50126 INVALID_GRANT BAD_TOKEN EXPIRED", None),
-        ("0x800CCC92 ERR_SSL_PROTOCOL_ERROR WSAECONNREFUSED", None),
-        ("check it", None),
+        ("ｅｘａｍｐｌｅ．ｃｏ．ｊｐ", "example.co.jp"),
+        ("ｍｙ－ｃｏｍｐａｎｙ．ｉｏ を移行したい", "my-company.io"),
+        ("ドメイン：ｅｘａｍｐｌｅ．ｃｏｍ", "example.com"),
+        ("imap-off.test", "imap-off.test"),
+        ("smtp.jp", "smtp.jp"),
     ],
 )
-def test_what_a_text_tells_of_its_language(text: str, lang: Lang | None) -> None:
-    assert language_of(text) == lang
+def test_a_domain_is_read_also_in_full_width_or_with_a_servers_beginning(text: str, domain: str) -> None:
+    known = understand(text)
+    assert (known.domain, dict(known.endpoints)) == (domain, {})
+
+
+@pytest.mark.parametrize("text", ["imap.example.jp", "imap-mail.example.jp", "ｉｍａｐ．ｅｘａｍｐｌｅ．ｊｐ：９９３"])
+def test_a_servers_name_has_a_domain_behind_its_first_label(text: str) -> None:
+    known = understand(text)
+    assert known.domain is None
+    assert known.endpoints["imap"].port == 993
+
+
+def test_an_account_in_full_width_is_the_account_that_was_meant() -> None:
+    assert understand("ｔａｒｏ＠ｅｘａｍｐｌｅ．ｃｏ．ｊｐ").account == "taro@example.co.jp"
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("これは何ですか？", "help"),
+        ("what is this?", "help"),
+        ("这是什么", "help"),
+        ("ありがとうございました！", "thanks"),
+        ("Thanks a lot", "thanks"),
+        ("谢谢您", "thanks"),
+        ("Outlookでは使えています", "works"),
+        ("But it works in Outlook", "works"),
+        ("Outlook 能用", "works"),
+        ("Outlook でも使えません", None),
+        ("It does not work in Outlook", None),
+        ("Outlook 不能用", None),
+        ("thanks, now example.co.jp", None),
+        ("これは何ですか：535 5.7.139 Authentication unsuccessful", None),
+    ],
+)
+def test_small_talk_is_answered_where_nothing_else_is_said(text: str, wish: str | None) -> None:
+    assert understand(text).wish == wish
+
+
+@pytest.mark.parametrize("port", [443, 465, 587])
+def test_a_port_is_no_code_of_a_reply(port: int) -> None:
+    assert understand(f"送信サーバー smtp.example.jp ポート {port} SSL").error_text is None
+    assert understand(f"smtp.example.jp says 535 on {port} SSL").error_text is not None

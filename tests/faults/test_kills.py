@@ -8,12 +8,15 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
+
 from tests.faults.talks import UNLIMITED, furnish_for_many, nothing_lost_nothing_doubled, settled, talks
 from tests.nodes.conftest import Fleet, Launch, Node
 from tests.nodes.people import doubles, ends, insistent, until
 from tests.nodes.test_secrets import Door, link_of
 from tests.servers.imap import ImapScript
 from tests.servers.postgres import Postgres
+from tests.servers.practice import CHAIN
 from tests.servers.script import Say
 from tests.servers.slack import FakeSlack, Person
 from tests.servers.wire import Wire
@@ -122,3 +125,22 @@ async def test_web_nodes_killed_at_any_moment_of_thirty_dialogues(
             await asyncio.gather(*going)
             await settled(slack)
             nothing_lost_nothing_doubled(slack, held)
+
+
+async def test_a_job_that_was_lost_between_two_databases_is_made_anew(
+    postgres: Postgres, slack: FakeSlack, launch: Launch
+) -> None:
+    """The queue has a database of its own: what a node has stored there last dies with it."""
+    ann = slack.person("UADMIN")
+    with postgres.database() as url, postgres.database() as queue:
+        async with launch(url, worker=0, MIGCHECK_QUEUE__URL=queue) as fleet:
+            await ann.command(CHAIN.domain)
+            await ann.sees_with("cancel")
+            with psycopg.connect(queue) as connection:
+                lost = connection.execute("DELETE FROM procrastinate_jobs WHERE task_name = 'check'").rowcount
+            assert lost == 1
+            await fleet.start("worker")
+            assert data_of(await ann.report(limit=NOTICED))["cause"] == CHAIN.code
+            await settled(slack)
+            assert doubles(slack) == []
+            assert set(ends(slack).values()) == {1}

@@ -11,8 +11,9 @@ import pytest
 
 from bot.app import Mind
 from bot.core.case import Case
-from bot.core.events import Pressed, Typed
-from bot.core.message import Steps
+from bot.core.codec import to_json
+from bot.core.events import Post, Pressed, Typed
+from bot.core.message import Message, Steps
 from bot.core.secret import Secret
 from bot.network import open_network
 from bot.queue.local import LocalQueue
@@ -102,6 +103,23 @@ async def test_the_same_event_many_times_at_once_has_one_effect(sound: World, of
         taken = await asyncio.gather(*(here.say("example.test", "e1") for _ in range(10)))
         assert taken.count(True) == 1
         await reported(here)
+
+
+@pytest.mark.parametrize("effect", [{"type": "Dance"}, {"type": "StopCheck", "run": 1, "slowly": True}])
+async def test_what_another_version_has_left_open_holds_nobody_else_up(office: Open, effect: dict[str, object]) -> None:
+    """As after an upgrade, or while one is under way: nodes of two versions share the store."""
+    async with office() as here:
+        await here.say("help", "e1")
+        await here.talk.settle()
+        row = await here.store.case(CASE.id)
+        assert row is not None
+        assert await here.store.take("e2", row, [effect])
+        await here.store.take("e3", replace(row, id="AAAA-22", version=0), [to_json(Post("late", Message("late")))])
+    async with office() as here:
+        await here.desk.shown("late")
+        await here.talk.sweep(0)
+        await here.talk.settle()
+        assert [row.effect for row in await here.store.open_effects()] == [effect]
 
 
 async def test_an_event_of_an_unknown_case_is_dropped(office: Open) -> None:

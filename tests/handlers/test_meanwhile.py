@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from bot.core.secret import Secret
 from bot.queue.job import CHECKS, Job
 from bot.store.rows import StoreError
 from bot.store.store import Store
+from bot.store.uses import Uses
+from handlers.runs import Runs
 from tests.handlers.conftest import ACCOUNT, SECRET
 from tests.handlers.person import Desk, button, token_of
 from tests.handlers.test_conversation import CASE, Open, offered, office, reported
@@ -42,6 +45,40 @@ async def test_a_secret_that_no_run_was_ordered_for_is_wiped_at_once(
         with pytest.raises(ValueError, match="gone"):
             secret.unwrap()
         assert await here.talk.take_secret(token, Secret(SECRET)), "the offer was not spent"
+
+
+@pytest.mark.parametrize(("part", "method"), [(Uses, "take"), (Store, "case"), (Store, "open_effect")])
+async def test_a_secret_is_not_lost_because_the_store_is_away_when_its_run_begins(
+    sound: World, office: Open, monkeypatch: pytest.MonkeyPatch, part: type, method: str
+) -> None:
+    """Each of them fails once in the run's job."""
+    ask, failed, runs = getattr(part, method), set[str](), list[Job]()
+
+    async def moody(self: object, *args: Any, **named: Any) -> Any:
+        if runs and method not in failed:
+            failed.add(method)
+            raise StoreError("away")
+        return await ask(self, *args, **named)
+
+    async def check(self: Runs, job: Job) -> None:
+        runs.append(job)
+        await begin(self, job)
+
+    async with office() as here:
+        token = await offered(here)
+        await reported(here)
+        await here.talk.settle()
+        begin = Runs.check
+        monkeypatch.setattr(part, method, moody)
+        monkeypatch.setattr(
+            here.talk._queue, "_work", {**here.talk._queue._work, "check": check.__get__(here.talk._runs)}
+        )
+        assert await here.talk.take_secret(token, Secret(SECRET))
+        async with asyncio.timeout(10):
+            while not here.desk.last("report:2"):
+                assert here.desk.last("interrupted:2") is None
+                await asyncio.sleep(0.02)
+        assert failed
 
 
 async def test_a_secret_whose_run_was_stopped_elsewhere_is_wiped(sound: World, office: Open) -> None:
@@ -147,3 +184,28 @@ async def test_a_sign_in_is_not_begun_anew_by_whoever_takes_up_the_work_of_a_dea
         assert kept is not None
         await here.talk._runs.check(Job("check", CASE.id, kept[0].id, CHECKS))
         assert button(await here.desk.shown("interrupted:1"), "recheck")
+
+
+async def test_an_offer_that_is_made_anew_while_its_secret_is_taken_is_closed(
+    sound: World, office: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process before died when the offer was shown and before that was noted: the person may be typing already."""
+    async with office(grace=0) as here:
+        token = await offered(here)
+        key = here.desk.names()[-1]
+        await reported(here)
+        await here.talk.settle()
+        await here.store.put_ref(CASE.id, key, None)
+    async with office() as here:
+        make = here.talk.offers.make
+
+        async def overtaken(case: str, person: str) -> tuple[str, str]:
+            monkeypatch.setattr(here.talk.offers, "make", make)
+            assert await here.talk.take_secret(token, Secret(SECRET))
+            return await make(case, person)
+
+        monkeypatch.setattr(here.talk.offers, "make", overtaken)
+        await here.say("help", "e9")
+        await reported(here, 2)
+        await here.talk.settle()
+        assert await here.store.open_offer(CASE.id, time.time()) is None

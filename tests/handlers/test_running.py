@@ -5,12 +5,16 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
 from bot.app import _elsewhere
-from tests.handlers.conftest import settings_for
+from bot.core.case import Case
+from bot.core.events import Typed
+from bot.store.rows import StoreError
+from tests.handlers.conftest import Launch, settings_for
 from tests.handlers.process import BotProcess, running
 from tests.servers.world import World
 
@@ -90,3 +94,29 @@ async def _garbage(bot: BotProcess, token: str) -> None:
     await reader.read()
     writer.close()
     await writer.wait_closed()
+
+
+async def test_what_was_stored_without_anybody_hearing_of_it_is_gone_on_with(
+    sound: World, launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store is cut off after it has kept an event and its effects, and before it says so: there are no jobs."""
+    monkeypatch.setattr("bot.app.SWEEP_EVERY", 0.1)
+    monkeypatch.setattr("bot.app.SWEPT_AGE", 0.5)
+    case = Case("K7QF-2M", "web:hanako", "web", "", "en", admin=True)
+    async with launch() as bot:
+        take = bot.store.take
+
+        async def cut_off(*values: Any, **more: Any) -> None:
+            monkeypatch.setattr(bot.store, "take", take)
+            await take(*values, **more)
+            raise StoreError("the connection was cut")
+
+        monkeypatch.setattr(bot.store, "take", cut_off)
+        with pytest.raises(StoreError):
+            await bot.conversation.handle("e1", case, Typed("example.test"))
+        assert not await bot.conversation.handle("e1", case.id, Typed("example.test")), "it has come before"
+        async with asyncio.timeout(10):
+            while (row := await bot.store.case(case.id)) is None or row.state["phase"] != "reported":
+                await asyncio.sleep(0.05)
+        await bot.conversation.settle()
+        assert await bot.store.message(case.id, "report:1") is not None

@@ -301,3 +301,17 @@ async def test_a_token_cookie_of_another_token_is_none(world: World, tmp_path: P
                 assert (await visitor.post("/chat/enter", data={"token": token})).status == 303
             else:
                 assert (await visitor.get("/chat/stream")).status == status
+
+
+async def test_what_was_filled_in_is_shown_under_the_names_of_its_fields(visitor: Visitor) -> None:
+    begun = await visitor.act("/chat/say", text="Microsoft 365 example.test")
+    case = (await begun.json())["case"]
+    told = {"form": "admin", "values": {"account": "admin@example.test"}}
+    assert (await visitor.act("/chat/submit", case, name="administrator", **told)).status == 200
+    told = {"form": "account", "values": {"account": "taro@example.test"}}
+    assert (await visitor.act("/chat/submit", case, name="anybody-else", **told)).status == 200
+    await visitor.act("/chat/say", case, text="help")
+    came = await visitor.until(case, "help")
+    rows = [json.loads(line.removeprefix("data: ")) for line in came.splitlines() if '"role":"person"' in line]
+    shown = [block["rows"] for row in rows for block in row["body"]["blocks"] if block["type"] == "Fields"]
+    assert shown == [[["管理者のメールアドレス", "admin@example.test"]], [["アカウント", "taro@example.test"]]]

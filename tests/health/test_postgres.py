@@ -89,6 +89,18 @@ async def test_a_queue_with_and_without_workers(url: str) -> None:
     assert set((await look_at_queue(url)).waiting) == {"checks"}
 
 
+async def test_a_queue_of_another_version(url: str) -> None:
+    app = procrastinate.App(connector=procrastinate.PsycopgConnector(conninfo=url))
+    async with app.open_async():
+        await app.schema_manager.apply_schema_async()
+    act(url, "DROP FUNCTION procrastinate_fetch_job_v2")
+    (found,) = await check_queue(stored(url, url))
+    assert (found.mark, "procrastinate_fetch_job_v2 is missing" in found.found) == ("fail", True)
+    assert "Upgrade" in found.todo
+    act(url, "DROP TABLE procrastinate_workers CASCADE")
+    assert told(await check_queue(stored(url, url))) == [("fail", "queue")]
+
+
 async def test_a_user_without_rights_and_a_wrong_password(postgres: Postgres, url: str) -> None:
     name = url.rpartition("/")[2]
     act(url, "REVOKE CREATE ON SCHEMA public FROM public", f"CREATE ROLE r{name} LOGIN PASSWORD 'Practice-7-secret'")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.health.lark import check_lark
-from bot.manifest import LARK_PERMISSIONS, manifest_command
+from bot.manifest import LARK_CALLBACKS, LARK_EVENTS, LARK_PERMISSIONS, manifest_command
 from bot.settings import load_settings
 from handlers.lark.platform import default_lang
 from tests.lark.conftest import settings_for
@@ -44,6 +44,27 @@ async def test_what_is_wrong_is_told_with_what_to_do(lark: FakeLark, world: Worl
     assert await marks(keyless) == {"lark": "fail"}
     off = settings_for(world, lark, monkeypatch, MIGCHECK_LARK__ENABLED="false")
     assert await marks(off) == {}
+
+
+async def test_events_and_callbacks_are_compared_with_the_published_version(
+    lark: FakeLark, world: World, monkeypatch
+) -> None:
+    settings = settings_for(world, lark, monkeypatch, MIGCHECK_WEB__PUBLIC_URL="https://migcheck.example.test")
+
+    async def told() -> tuple[str, str]:
+        [outcome] = [one for one in await check_lark(settings) if one.what == "lark.subscriptions"]
+        return outcome.mark, outcome.found
+
+    lark.events = LARK_EVENTS[:1]
+    assert await told() == ("warn", f"not subscribed: {', '.join(LARK_EVENTS[1:])}")
+    lark.events = LARK_EVENTS[1:]
+    assert await told() == ("fail", "not subscribed: im.message.receive_v1")
+    lark.events, lark.callbacks = LARK_EVENTS, ()
+    assert await told() == ("fail", "not subscribed: card.action.trigger")
+    lark.callbacks, lark.mode = LARK_CALLBACKS, "websocket"
+    assert await told() == ("fail", "callbacks are sent by websocket, lark.mode is webhook")
+    lark.scopes = LARK_PERMISSIONS
+    assert (await told())[0] == "warn", "Lark does not tell everybody"
 
 
 @pytest.mark.parametrize("mode", ["webhook", "websocket"])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bot.app import Mind
-from bot.core.understanding import language_of
+from bot.core.language import language_of
 from tests.lark.conftest import Start
 from tests.servers.lark import FakeLark
 from tests.servers.practice import ALL_GOOD, APP_PASSWORD, CERTIFICATE, CHAIN
@@ -113,6 +113,27 @@ async def test_a_forms_errors_stand_beside_their_fields(lark: FakeLark, start: S
         await ann.submits(servers, imap="-bad-")
         assert "✗" in servers.words
         assert servers.field("imap")["default_value"] == "-bad-"  # type: ignore[index]
+
+
+async def test_a_form_that_was_asked_for_in_words_begins_a_case_in_that_thread(lark: FakeLark, start: Start) -> None:
+    ann = lark.person("ou_admin")
+    async with start() as bot:
+        root = await ann.says("/migcheck")
+        form = await ann.sees_with("submit")
+        assert form.root == root
+        ben = lark.person("ou_ben", email=ALL_GOOD.account)
+        await ben.submits(form, domain=ALL_GOOD.domain)
+        assert lark.toasts, "somebody else's form begins nothing"
+        assert await bot.store.cases_of(f"lark:{lark.tenant}:ou_ben") == []
+        await ann.submits(form, domain="not a domain")
+        await ann.submits(form, domain=ALL_GOOD.domain)
+        report = await ann.report()
+        assert report.root == root
+        await ann.says("/migcheck recheck", thread=root)
+        assert (await ann.report(1)).case == report.case
+        await ann.says("/migcheck history", thread=root)
+        await ann.sees_with(words=f"{report.case}  20")
+        assert len(await bot.store.cases_of(f"lark:{lark.tenant}:ou_admin")) == 1
 
 
 async def test_a_group_message_that_speaks_to_others_is_none(lark: FakeLark, start: Start) -> None:
@@ -262,8 +283,16 @@ async def test_a_recalled_root_does_not_end_the_talk(lark: FakeLark, start: Star
         lark.messages[root].recalled = True
         await ann.presses(first, "recheck")
         again = await ann.report(1)
-        assert again.root is None
-        assert again.chat == ann.chat
+        assert again.root == root, "in the same thread, as long as something is left of it"
+        for message in ann.sees():
+            message.recalled = True
+        await ann.says("/migcheck recheck", thread=root)
+        anew = await ann.sees_with()
+        assert anew.root is None
+        assert anew.chat == ann.chat
+        assert (await ann.report()).root == anew.id
+        await ann.says("/migcheck recheck", thread=anew.id)
+        assert (await ann.report(1)).case == first.case, "its new thread is the case's as well"
 
 
 @pytest.mark.parametrize("managed", [True, False])

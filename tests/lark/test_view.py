@@ -142,9 +142,11 @@ def test_the_secrets_field_is_masked_and_empty() -> None:
     offer = Message(
         "Type it", (Text("Type it"), Buttons((Button("secret", "Type", primary=True), Button("cancel", "Cancel"))))
     )
-    card = card_of(offer, names(takes_secret=True))
+    card = card_of(offer, names(takes_secret=True, code="K7QF"))
     assert faults_of_card(card) == []
     field = next(p for p in _tagged(card) if p.get("name") == "secret")
+    form = next(p for p in _tagged(card) if p.get("name") == "form_secret")
+    assert "確認コード：K7QF" in json.dumps(form, ensure_ascii=False), "the offer asks to look for it beside the field"
     assert field["input_type"] == "password"
     assert "default_value" not in field
     actions = [b["value"]["action"] for p in _tagged(card) for b in p.get("behaviors", [])]

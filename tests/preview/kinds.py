@@ -35,7 +35,7 @@ KEYS = {
     "watching": "watch",
 }
 """By kind, how the conversation calls a message, where that is another name."""
-PROBLEMS = ("", "not_a_member", "shared_outside", "gone", "failed")
+PROBLEMS = ("", "not_a_member", "shared_outside", "gone", "failed", "unsure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +215,8 @@ TALK: Mapping[str, Make] = {
     "interrupted.own_fault": lambda known, wisdom: speech.interrupted(known, wisdom, own_fault=True),
     "cancelled": speech.cancelled,
     "unclear": speech.unclear,
+    "remark.thanks": lambda known, wisdom: speech.remark(known, wisdom, "thanks"),
+    "remark.works": lambda known, wisdom: speech.remark(known, wisdom, "works"),
     "support.gone": handover.nothing_kept,
     "history": _history,
     "history.none": lambda known, wisdom: asides.history([], wisdom, known),

@@ -55,6 +55,6 @@ def config(lang: Lang) -> Mapping[str, Any]:
     words, spoken = words_in(lang, MIND), MIND.wisdom(lang).catalogue.texts["words"]
     status = {key.removeprefix("status."): said for key, said in spoken.items() if key.startswith("status.")}
     return {
-        "words": {**words.below("chat."), "status": status, "who": spoken["who_line"]},
+        "words": {**words.below("chat."), "status": status, "who": spoken["who_line"], "named": spoken["named"]},
         "secret": words.below("secret."),
     }

@@ -104,7 +104,9 @@ def _lark(one: Said, lang: Lang) -> Markup:
     names = lark_view.Names(LARK.of(lang), "K7QF-2M", one.key, silent=one.key == "silent", image="img_v3_1")
     drawn = lark.said(lark_view.card_of(message, names), lark_view.LOCALES[lang])
     if one.kind == "offer":  # where `secrets.entry` is `modal`
-        drawn += lark.said(lark_view.card_of(message, replace(names, takes_secret=True)), lark_view.LOCALES[lang])
+        drawn += lark.said(
+            lark_view.card_of(message, replace(names, takes_secret=True, code=CODE)), lark_view.LOCALES[lang]
+        )
     return drawn
 
 

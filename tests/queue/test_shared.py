@@ -1,16 +1,20 @@
 """The queue of several nodes against a real PostgreSQL: what is lost is found, what has failed is forgotten."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from procrastinate.exceptions import ConnectorException
+from procrastinate.schema import migrations_path
 
-from bot.queue.job import CHECKS, Job
+from bot.queue.job import CHECKS, Job, own_queue
 from bot.queue.shared import SharedQueue
 from bot.store.rows import StoreError
 from tests.servers.postgres import Cluster, cluster, or_skip
@@ -139,3 +143,74 @@ async def test_a_job_whose_end_could_not_be_written_down_is_put_back(url: str, m
         await queue.beat()
         await until_in(url, [])
         assert len(done) == 2
+
+
+async def test_a_node_that_ends_over_moving_a_dead_nodes_jobs_loses_none(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> None:
+        raise ConnectorException
+
+    async def alive() -> frozenset[str]:
+        return frozenset({"one"})
+
+    async with a_queue(url) as queue:
+        for number, node in enumerate(("one", "dead", "dead", "gone"), 1):
+            waits = replace(CHECK, case=f"CASE-{number}", effect=number, queue=own_queue(node), name=f"run:{number}")
+            await queue.defer([waits])
+        monkeypatch.setattr(queue._app.job_manager, "defer_job_async", away)
+        with contextlib.suppress(StoreError):
+            await queue.rescue(alive)
+        assert jobs_in(url) == [("check", f"CASE-{number}", "todo") for number in (1, 2, 3, 4)]
+        with psycopg.connect(url) as connection:
+            query = "SELECT queue_name, lock, queueing_lock FROM procrastinate_jobs ORDER BY id"
+            kept, *moved = connection.execute(query).fetchall()
+        assert kept == (own_queue("one"), CHECK.lock, "run:1")
+        assert {(queue, name) for queue, _, name in moved} == {(CHECKS, None)}
+        assert len({lock for _, lock, _ in moved}) == 3, "none waits for another"
+
+
+async def test_tables_of_another_version_are_left_alone_until_somebody_brings_them_up(url: str) -> None:
+    """As docs/operations.md says: with the files of procrastinate itself, by their names."""
+    files = sorted(migrations_path.glob("*.sql"))
+    (first,) = [number for number, file in enumerate(files) if file.name.startswith("03.03.00_01_pre")]
+    bring_up(url, files[:first])
+    for _ in range(2):
+        with pytest.raises(StoreError, match=r"another version of procrastinate \(procrastinate_\w+ is missing\)"):
+            async with a_queue(url):
+                raise AssertionError
+    bring_up(url, files[first:])
+    done = asyncio.Event()
+
+    async def check(_: Job) -> None:
+        done.set()
+
+    async with a_queue(url) as queue:
+        await queue.start({"check": check})
+        await queue.defer([CHECK])
+        await asyncio.wait_for(done.wait(), 10)
+        await until_in(url, [])
+
+
+def bring_up(url: str, files: Sequence[Path]) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        for file in files:
+            connection.execute(file.read_bytes())
+
+
+async def test_that_the_store_is_away_is_no_fault_of_the_bots_own(url: str) -> None:
+    done = asyncio.Event()
+
+    async def check(_: Job) -> None:
+        if not done.is_set():
+            done.set()
+            raise StoreError("the store is away")
+
+    with structlog.testing.capture_logs() as said:
+        async with a_queue(url) as queue:
+            await queue.defer([CHECK])
+            await queue.start({"check": check})
+            await until_in(url, [])
+    (line,) = [line for line in said if "job" in line["event"]]
+    assert (line["event"], line["log_level"]) == ("a job waits for the store", "warning")
+    assert (line["case"], line["why"]) == ("CASE-1", "the store is away")

@@ -1,15 +1,16 @@
 """Forms in Slack: each window has a title of its own, and what is wrong stands where it is read, seen or heard."""
 
 import functools
+import re
 
 import pytest
 
 from bot.core.events import Submitted
 from bot.core.message import Form, Message
-from bot.core.model import LANGS, Lang
+from bot.core.model import LANGS, SCENARIOS, Lang
 from bot.network import wisdom_in
 from handlers.slack.view import Names, shown
-from handlers.slack.window import form_window
+from handlers.slack.window import form_window, start_form
 from handlers.slack.words import Words
 from tests.preview.kinds import kinds
 from tests.servers.practice import CERTIFICATE
@@ -37,6 +38,22 @@ def test_every_window_has_a_title_of_its_own(lang: Lang) -> None:
     assert words["form.start"] not in titles.values()
     assert len(set(titles.values())) == len(titles)
     assert not [title for title in titles.values() if title.endswith("…")]
+
+
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_first_form_names_the_situations(lang: Lang) -> None:
+    (scenario,) = [one for one in start_form(WORDS.of(lang)).inputs if one.name == "scenario"]
+    said = Mind.wisdom(lang).catalogue.texts["web"]
+    assert scenario.options[1:] == tuple((name, said[f"report.scenario.{name}"]) for name in SCENARIOS)
+
+
+@pytest.mark.parametrize("lang", ["ja", "zh"])
+def test_the_colon_is_that_of_the_language(lang: Lang) -> None:
+    names = Names(WORDS.of(lang), "K7QF-2M/report:1")
+    for one in kinds(lang):
+        seen = shown(one.message, names)
+        for text in (seen.text, words_of(list(seen.blocks))):
+            assert not re.search(r"[\u3040-\u30ff\u4e00-\u9fff」”）]: ", text), (one.kind, text)
 
 
 @pytest.mark.parametrize("lang", LANGS)

@@ -49,7 +49,7 @@ async def test_a_signed_request_that_makes_no_sense_ends_nothing(slack: FakeSlac
 async def test_plans_that_other_nodes_end_are_not_remembered_for_ever(
     slack: FakeSlack, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("handlers.slack.chat._REMEMBERED", 2)
+    monkeypatch.setattr("handlers.slack.plans._REMEMBERED", 2)
     ann = slack.person("UADMIN")
     async with start() as bot:
         for number in range(3):
@@ -60,7 +60,7 @@ async def test_plans_that_other_nodes_end_are_not_remembered_for_ever(
         message = Message("The check runs.", (), {"progress": "running"})
         for row in rows:  # begun here, and nothing more of them is heard
             assert (await port.post(case_from_json(row.state), "progress:9", message, again=False)).endswith("/stream")
-        assert len(port._told) == len(port._begun) == 2
+        assert len(port._plans._told) == len(port._begun) == 2
 
 
 async def test_two_peoples_cases_never_mix(slack: FakeSlack, start: Start) -> None:
@@ -131,7 +131,9 @@ def _doubles(slack: FakeSlack) -> list[str]:
     return [name for name in names if names.count(name) > 1]
 
 
-@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "invalid_metadata_format"])
+@pytest.mark.parametrize(
+    "error", ["invalid_blocks", "msg_blocks_too_long", "invalid_metadata_format", "thread_not_found"]
+)
 async def test_a_message_of_which_slack_refuses_a_part_is_said_in_words(
     slack: FakeSlack, start: Start, error: str
 ) -> None:
@@ -140,7 +142,7 @@ async def test_a_message_of_which_slack_refuses_a_part_is_said_in_words(
         await ann.command(CERTIFICATE.domain)
         await ann.sees_with()
         slack.script["chat.postMessage"].append(Answer(error=error))
-        await ann.sees_with(words="Check again" if error == "invalid_metadata_format" else "What to do")
+        await ann.sees_with(words="What to do" if "blocks" in error else "Check again")
 
 
 async def test_a_workspace_that_removed_the_bot_ends_nothing(slack: FakeSlack, start: Start) -> None:

@@ -4,17 +4,21 @@ import base64
 import html
 import json
 import re
+import time
 import urllib.parse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bot.app import open_bot
+from handlers.slack.reception import Reception
 from tests.leaks import find_leaks
 from tests.servers.practice import ALL_GOOD
 from tests.servers.slack import FakeSlack, Person
 from tests.servers.slack.kit import words_of
 from tests.servers.world import World
-from tests.slack.conftest import Start, data_of
+from tests.slack.conftest import Start, data_of, settings_for
 from tests.slack.running import process
 from tests.stories.pages import type_secret
 
@@ -160,6 +164,34 @@ async def test_a_window_whose_offer_is_over_says_so(slack: FakeSlack, start: Sta
         await taro.sees_with(words="Cancelled")
         ack = await taro.submits(view, secret="practice")
         assert set(ack.body["errors"]) == {"secret"}
+
+
+async def test_windows_that_were_spent_are_remembered_as_long_as_a_secret_can_live(
+    slack: FakeSlack, practice: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead, receptions = [0.0], list[Reception]()
+
+    def kept(*parts: Any) -> Reception:
+        receptions.append(Reception(*parts))
+        return receptions[-1]
+
+    monkeypatch.setattr("handlers.slack.platform.Reception", kept)
+    taro = slack.person("U0001", email=ALL_GOOD.account)
+    settings = settings_for(practice, slack, monkeypatch, MIGCHECK_SECRETS__ENTRY="modal")
+    async with open_bot(settings, clock=lambda: time.time() + ahead[0]) as bot:
+        slack.delivery.url = f"{bot.origin}/slack/events"
+        await taro.command(f"{ALL_GOOD.domain} {ALL_GOOD.account}")
+        for run in (1, 2):
+            await taro.presses(await taro.offer(), "secret")
+            ack = await taro.submits(await taro.view("secret"), secret="practice")
+            assert (await taro.again(ack)).body == "", "it was taken"
+            await taro.report(2 * run - 1)
+            assert len(receptions[0]._spent) == 1
+            ahead[0] += settings.secrets.ttl + 1
+            if run == 1:
+                await taro.presses(await taro.report(1), "recheck")
+                await taro.report(2)
+                await bot.conversation.settle()
 
 
 async def test_somebody_elses_window_takes_nothing(slack: FakeSlack, start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -68,6 +69,18 @@ async def test_an_event_is_taken_once_by_however_many_at_once(url: str) -> None:
         assert sum(isinstance(rows, list) for rows in taken) == 1
         assert all(rows is None or isinstance(rows, list | StaleCase) for rows in taken)
         assert len(await one.open_effects()) == 1
+
+
+async def test_of_changes_of_a_person_at_once_none_is_lost(url: str) -> None:
+    async with open_store(url) as one, open_store(url) as other:
+        changes = [
+            store.change_person("slack:T1:U1", lambda row, n=n: replace(row, state={**row.state, str(n): n}))
+            for n, store in enumerate((one, other) * 5)
+        ]
+        await asyncio.gather(*changes)
+        kept = await one.person("slack:T1:U1")
+    assert kept is not None
+    assert kept.state == {str(n): n for n in range(10)}
 
 
 async def test_a_store_of_an_older_program_is_brought_up_by_whichever_node_is_first(url: str, tmp_path: Path) -> None:

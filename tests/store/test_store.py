@@ -172,10 +172,10 @@ async def test_offers_that_are_over_cannot_be_spent(store: Store) -> None:
 
 async def test_what_is_kept_of_a_person(store: Store) -> None:
     assert await store.person("slack:U1") is None
-    await store.put_person(PersonRow("slack:U1", "en", {"seen": True}, 1000.0))
-    changed = PersonRow("slack:U1", "zh", {}, 1001.0)
-    await store.put_person(changed)
-    assert await store.person("slack:U1") == changed
+    first = PersonRow("slack:U1", "en", {"seen": True}, 1000.0)
+    assert await store.change_person("slack:U1", lambda _: first) == first
+    changed = await store.change_person("slack:U1", lambda row: replace(row, lang="zh", state={}, updated=1001.0))
+    assert changed == await store.person("slack:U1") == PersonRow("slack:U1", "zh", {}, 1001.0)
 
 
 async def test_writing_is_tried_and_leaves_nothing(store: Store) -> None:

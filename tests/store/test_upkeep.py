@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from bot.store.rows import Offer, PersonRow
+from bot.store.rows import Offer
 from bot.store.store import Store
 from tests.store.conftest import a_case, a_report, bytes_of
 
@@ -23,8 +23,8 @@ async def test_retention_deletes_by_last_change(store: Store) -> None:
         await store.add_message(case_id, "web:ann", {}, now - 31 * DAY)
     await store.put_report(a_report("ALONE-OLD"), "ja", now - 31 * DAY)
     await store.put_report(a_report("ALONE-YOUNG"), "ja", now - 29 * DAY)
-    await store.put_person(PersonRow("web:ann", "ja", {}, now - 31 * DAY))
-    await store.put_person(PersonRow("web:bob", "ja", {}, now - 31 * DAY))
+    await store.change_person("web:ann", lambda row: replace(row, lang="ja", updated=now - 31 * DAY))
+    await store.change_person("web:bob", lambda row: replace(row, lang="ja", updated=now - 31 * DAY))
     counts = await store.expire(now, 30)
     assert counts == {"reports": 2, "messages": 1, "cases": 1, "offers": 0, "effects": 0, "events": 2, "people": 1}
     assert await store.case("OLD") is None
@@ -54,7 +54,7 @@ async def test_an_erased_person_is_in_no_file_and_others_are_untouched(store: St
     for number in range(60):
         person, mark = ("web:ann", MARK) if number % 3 else ("web:bob", "mark-of-bob")
         await _live(store, f"C{number:04}", person, mark, rng)
-    await store.put_person(PersonRow("web:ann", "ja", {"note": MARK}, 1000.0))
+    await store.change_person("web:ann", lambda row: replace(row, lang="ja", state={"note": MARK}, updated=1000.0))
     assert MARK.encode() in bytes_of(tmp_path), "the test can fail"
     counts = await store.erase("web:ann")
     assert (counts["cases"], counts["reports"], counts["people"]) == (40, 40, 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.app import Mind
 from bot.core.model import Lang
+from handlers.slack.inbound import meant
 from handlers.slack.words import Words
 from tests.servers.slack import Answer, FakeSlack, Person, Posted
 from tests.servers.slack.kit import words_of
@@ -71,8 +72,7 @@ class SlackSeen:
 
     @property
     def actions(self) -> Sequence[str]:
-        names = [a["action_id"].removeprefix("migcheck.") for a in self.message.actions]
-        return [name.replace(".", ":") if name.startswith("choose.") else name for name in names]
+        return [meant(a["action_id"].removeprefix("migcheck.")) for a in self.message.actions]
 
     @property
     def links(self) -> Mapping[str, str]:
@@ -151,7 +151,8 @@ class SlackHands:
 
     async def press(self, seen: Seen, action: str) -> None:
         assert isinstance(seen, SlackSeen)
-        await self._person.presses(seen.message, action.replace(":", "."))
+        named = "offer" if action == "secret" and seen.message.action("offer") else action.replace(":", ".")
+        await self._person.presses(seen.message, named)
 
     async def sheet(self, seen: Seen | None, name: str) -> Sheet:
         before = set(self._person.team.views)

@@ -256,8 +256,9 @@ def read_soap(body: bytes) -> Soap | None:
             case "Value" if element.get("Name"):
                 values.append((printable(str(element.get("Name")).encode(), 80), text[:200]))
     total = found.get("TotalCount", "")
+    named = found.get("faultcode", "").rpartition(":")[2]
     return Soap(
-        code=found.get("ResponseCode", ""),
+        code=found.get("ResponseCode") or (named if named.startswith("Error") else ""),
         fault=found.get("faultcode", ""),
         text=found.get("text", ""),
         version=found.get("version", ""),

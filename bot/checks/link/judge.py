@@ -47,6 +47,8 @@ _NO_CIPHER = (
     "NO_CIPHERS_AVAILABLE",
     "UNKNOWN_CIPHER",
 )
+_HUNG_UP = ("tls_alert", "closed", "reset")
+"""How servers answer that no certificate came: some end the connection without the alert."""
 _WEAK = {"EE_KEY_TOO_SMALL": "tls.weak_key", "CA_KEY_TOO_SMALL": "tls.weak_key", "CA_MD_TOO_WEAK": "tls.weak_signature"}
 
 
@@ -116,7 +118,7 @@ def _broken_handshake(facts: TlsFacts, fault: Fault, setting: Setting) -> Findin
 
 def _handshake_code(facts: TlsFacts, fault: Fault) -> str:
     words = fault.detail.upper()
-    if "CERTIFICATE_REQUIRED" in words or (fault.kind == "tls_alert" and fault.after == "certificate request"):
+    if "CERTIFICATE_REQUIRED" in words or (fault.after == "certificate request" and fault.kind in _HUNG_UP):
         return "tls.client_certificate_required"
     if facts.tolerant_version in _OLD_VERSIONS or any(word in words for word in _TOO_OLD):
         return "tls.protocol_too_old"

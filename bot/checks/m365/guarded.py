@@ -12,6 +12,7 @@ from urllib.parse import urlencode, urlsplit
 from bot.checks.link.faults import Malformed
 from bot.checks.link.fetch import ask
 from bot.checks.link.line import Net
+from bot.checks.m365.wire import error_in
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class GuardedHttp:
         page = asyncio.run_coroutine_threadsafe(asking, self._loop).result()
         if page.status >= _FIRST_FAULT:
             raise Malformed(f"HTTP status {page.status}")
-        return _Response(page.status, page.body)
+        return _Response(page.status, error_in(page.body))
 
 
 async def apart(call: Callable[[], T]) -> T:

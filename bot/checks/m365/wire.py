@@ -17,6 +17,8 @@ _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _NUMBER = re.compile(r"AADSTS(\d{4,9})")
 _OK = 200
 _PRINTED = 300
+_PAGE = 100_000
+_TAG = re.compile(rb"<[^<>]{0,2000}>")
 _MOST_HINTS = 5
 
 
@@ -38,8 +40,23 @@ def read_tenant(domain: str, status: int, body: bytes) -> Tenant:
         scopes = [_text(told, key) for key in ("tenant_region_scope", "tenant_region_sub_scope")]
         cloud = national_cloud(_text(told, "cloud_instance_name"), *scopes, *hosts)
         return Tenant(domain, status, found[0].lower() if found else issuer, cloud, " ".join(filter(None, scopes)))
-    text = _text(told, "error_description") or ("" if told else printable(body[:2000], _PRINTED))
+    text = _text(told, "error_description") or ("" if told else words_of_page(body))
     return Tenant(domain, status, error=_text(told, "error"), aadsts=number_in(told, text), text=first_line(text))
+
+
+def words_of_page(body: bytes) -> str:
+    """The beginning of a page for people; from the platform's number on, and without tags, where it names one."""
+    if b"AADSTS" not in body:
+        return printable(body[:2000], _PRINTED)
+    text = printable(_TAG.sub(b" ", body[:_PAGE]), _PAGE)
+    return text[max(text.find("AADSTS"), 0) :][:_PRINTED]
+
+
+def error_in(body: bytes) -> bytes:
+    """An answer of the token endpoint; a page for people that tells of an error becomes that error (RFC 6749, 5.2)."""
+    if b"AADSTS" not in body or read_json(body):
+        return body
+    return json.dumps({"error": "server_error", "error_description": words_of_page(body)}).encode()
 
 
 _MAIL_CLOUDS: Mapping[str, str] = {

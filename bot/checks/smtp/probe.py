@@ -14,6 +14,8 @@ from bot.core.secret import Secret
 _MAX_LINES = 100
 _MAX_CHALLENGES = 8
 _READY, _ACCEPTED, _CONTINUE, _NOT_TAKEN = 220, 235, 334, 504
+_NO_EHLO = (500, 502, 504)
+"""Of servers that do not know EHLO, and so no extension at all (RFC 5321, 4.1.4)."""
 _COMMAND_LIMIT = 512
 """Octets of a command line (RFC 5321, 4.5.3.1.4); a longer initial response is sent on its own line (RFC 4954, 4)."""
 
@@ -68,7 +70,7 @@ async def _hello(line: Line) -> wire.Reply:
 async def start_tls(line: Line) -> TlsFacts | StartTlsReply:
     """STARTTLS where EHLO offers it (RFC 3207), then the handshake. Bytes that come with its 220 are an attack."""
     hello = await _hello(line)
-    if hello.positive and "STARTTLS" not in wire.ehlo_words(hello):
+    if hello.code in _NO_EHLO or (hello.positive and "STARTTLS" not in wire.ehlo_words(hello)):
         return StartTlsReply(offered=False, accepted=False, text=hello.text)
     if not hello.positive:
         return StartTlsReply(offered=True, accepted=False, text=hello.text)
@@ -88,7 +90,7 @@ async def _prelude(stream: Stream, timeout: float) -> None:
 async def capabilities(line: Line) -> Capabilities:
     """EHLO; HELO where the server knows no EHLO, and then there is no AUTH either."""
     hello = await _hello(line)
-    if hello.code in (500, 502, 504):
+    if hello.code in _NO_EHLO:
         answer = await command(line, f"HELO {_name(line.opened)}")
         line.memory["words"] = ()
         return Capabilities((), (), refusal="" if answer.positive else answer.text)

@@ -8,6 +8,7 @@ from typing import Any
 from bot.core.refusal.matching import FAR, KEY, NEAR, is_joined
 from bot.core.refusal.reading import fold
 from bot.core.refusal.similarity import compile_examples
+from bot.core.refusal.vague import compile_vague
 
 _ITEM = re.compile(
     r"\{(?P<concept>[a-z0-9_]+)\}|\((?P<optional>[^()]*)\)\?|\((?P<choice>[^()]*)\)|(?P<gap>\.\.\.)"
@@ -94,6 +95,7 @@ def compile_tables(
         "calibration": {
             kind: [list(map(float, point)) for point in curve] for kind, curve in refusals["calibration"].items()
         },
+        "vague": compile_vague(refusals["vague"]),
         "kin": {member: list(family) for family in refusals.get("kin", ()) for member in family},
         "examples": compile_examples(_examples(refusals, rules)),
     }

@@ -10,7 +10,8 @@ from bot.core.refusal.matching import find_matches, find_places
 from bot.core.refusal.ranking import Evidence, calibrate, decide
 from bot.core.refusal.reading import Reading, read
 from bot.core.refusal.similarity import rank_similar
-from bot.core.refusal.terms import NOT_A_FAILURE, Context, Explanation
+from bot.core.refusal.terms import NOT_A_FAILURE, UNRECOGNISED, Context, Explanation
+from bot.core.refusal.vague import VAGUE, names_no_cause
 
 _TOKEN_LOGINS = (
     "authenticate xoauth2",
@@ -56,7 +57,11 @@ def explain(text: str, context: Context, rules: Mapping[str, Any]) -> Explanatio
     provider = provider or next((one.provider for one in evidence if one.provider), None)
     if not evidence or max(one.weight for one in evidence) < _TOLD_BY_A_FAILURE:
         evidence += _resembling(reading, rules)
-    return decide(evidence, context, provider, rules)
+    told = decide(evidence, context, provider, rules)
+    by_words_alone = not (context.stage or reading.said or reading.replies or reading.aadsts)
+    if told.code != UNRECOGNISED and by_words_alone and names_no_cause(reading.plain, rules["vague"]):
+        told = told._replace(confidence=min(told.confidence, VAGUE))
+    return told
 
 
 def _recognise(reading: Reading, rules: Mapping[str, Any]) -> str | None:

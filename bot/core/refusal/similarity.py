@@ -12,10 +12,10 @@ _MOST = 5  # neighbours that have a say
 
 
 def features(plain: str) -> set[str]:
-    """Words, and pairs of letters where words are not parted; numbers say nothing."""
+    """Words, and pairs of letters where words are not parted; numbers and marks say nothing."""
     found: set[str] = set()
     for word in "".join(letter if letter.isalnum() else " " for letter in plain).split():
-        if word.isdigit():
+        if word.isdigit() or word == "err":  # what every refusal of a POP server begins with
             continue
         if is_joined(word[0]):
             found.update(_pairs(word))

@@ -23,6 +23,11 @@ function foreign(text, most = MOST_FOREIGN) {
   return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
+/** A phrase of the reader's language with its placeholders filled. */
+function filled(phrase, values) {
+  return phrase.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+}
+
 /** The blocks of a message. `page` gives words and takes what the person does. */
 export function blocks(list, page) {
   if (page.finished) return [folded(list, page)];
@@ -88,12 +93,12 @@ function path(service, marks, page) {
       { class: mark.status },
       make("span", { class: "mark", "aria-hidden": "true" }, MARKS[mark.status] ?? "?"),
       make("span", {}, mark.label),
-      make("span", { class: "hidden" }, `: ${page.words.status[mark.status] ?? mark.status}`),
+      make("span", { class: "hidden" }, filled(page.words.named, { name: "", value: page.words.status[mark.status] ?? mark.status })),
     ),
   );
   const notes = marks
     .filter((mark) => mark.note && mark.status !== "skipped")
-    .map((mark) => make("p", { class: `finding ${mark.status}` }, `${mark.label}: ${mark.note}`));
+    .map((mark) => make("p", { class: `finding ${mark.status}` }, filled(page.words.named, { name: mark.label, value: mark.note })));
   return make("div", { class: "path" }, make("h4", {}, service), make("ol", {}, ...steps), ...notes);
 }
 
@@ -105,7 +110,7 @@ function advice(block, page) {
     "section",
     { class: "advice" },
     make("h4", {}, block.title),
-    block.who ? make("p", { class: "who" }, page.words.who.replace("{who}", block.who)) : null,
+    block.who ? make("p", { class: "who" }, filled(page.words.who, { who: block.who })) : null,
     make("ol", {}, ...block.actions.map((action) => make("li", {}, prose(action, page)))),
     links.length ? make("ul", { class: "links" }, ...links) : null,
   );

@@ -96,7 +96,7 @@ function draw(data) {
   const person = data.body.data?.role === "person";
   const page = {
     person,
-    words: { ...words, status: config.status, who: config.who },
+    words: { ...words, status: config.status, who: config.who, named: config.named },
     secret: config.secret,
     key: data.key ?? `m${data.id}`,
     finished: (data.key ?? "").startsWith("progress:") && !data.body.blocks.some((block) => block.type === "Buttons"),

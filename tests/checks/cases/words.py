@@ -55,6 +55,8 @@ def _refused(service: Service, name: str, text: str) -> None:
 _refused("imap", "refused", "Too many connections from your address")
 _refused("smtp", "refused", "554 5.7.1 Service unavailable")
 _refused("smtp", "busy", "421 4.7.0 Too many connections")
+for _words in ("521 Host does not accept mail", "550 5.7.1 Access denied", "450 4.7.1 Try again later"):
+    _say(_words[:3], "greeting.refused", "greeting", _serve(greeting=_words), services=("smtp",), server=_words)
 _refused("pop", "refused", "-ERR [SYS/TEMP] try again later")
 
 _SPEAKS = {"imap": "imap", "smtp": "smtp", "pop": "pop3", "ssh": "ssh", "ftp": "ftp", "http": "http", "mysql": "mysql"}
@@ -92,6 +94,7 @@ _say("kerberos", _NO_PASSWORD, "capability", _KERBEROS, services=_SMTP, offered=
 _NO_AUTH = _serve(auth_line=False)
 _say("no_auth", "capability.auth_not_offered", "capability", _NO_AUTH, services=_SMTP, offered=...)
 _say("helo", "capability.auth_not_offered", "capability", _serve(helo_only=True), services=_SMTP, securities=_TLS)
+_say("helo", "tls.starttls_missing", "tls", _serve(helo_only=True), services=_SMTP, securities=("starttls",))
 _FIRST = _serve(replies={"EHLO": "530 5.7.0 Must issue a STARTTLS command first"})
 _SERVER = _starts("530 5.7.0")
 _say("first", "capability.tls_required", "capability", _FIRST, services=_SMTP, securities=_TLS, server=_SERVER)

@@ -213,6 +213,30 @@ def scopes(ask: Ask) -> Mapping[str, Any]:
     return {"scopes": [{"scope_name": name, "grant_status": 1, "scope_type": "tenant"} for name in ask.lark.scopes]}
 
 
+def application(ask: Ask) -> Mapping[str, Any]:
+    _may_manage(ask)
+    callbacks = {"callback_type": ask.lark.mode, "subscribed_callbacks": list(ask.lark.callbacks)}
+    return {"app": {"app_id": ask.lark.app_id, "status": 1, "callback_info": callbacks}}
+
+
+def versions(ask: Ask) -> Mapping[str, Any]:
+    """The newest first: one that nobody has approved yet, then the one that is in use."""
+    _may_manage(ask)
+    draft = {"version": "1.1.0", "status": 4, "publish_time": None, "event_infos": []}
+    events = [{"event_type": name, "event_name": name} for name in ask.lark.events]
+    published = {"version": "1.0.0", "status": 1, "publish_time": "1790000000", "event_infos": events}
+    return {"items": [draft, published], "has_more": False}
+
+
+def _may_manage(ask: Ask) -> None:
+    if "application:application:self_manage" not in ask.lark.scopes:
+        raise Refused(NO_PERMISSION, "application:application:self_manage")
+    if ask.args["app_id"] != ask.lark.app_id:
+        raise Refused(210508, "insufficient permission level")
+    if ask.args["lang"] not in ("zh_cn", "en_us", "ja_jp"):
+        raise Refused(BAD_ARGUMENT, "lang")
+
+
 def commands(ask: Ask) -> Mapping[str, Any]:
     _native(ask)
     return {"items": list(ask.lark.commands.values())}
@@ -258,6 +282,8 @@ ROUTES: Mapping[tuple[str, str], tuple[str, Method]] = {
     ("POST", "/open-apis/ephemeral/v1/send"): ("ephemeral.send", _method(ephemeral, "chat_id open_id msg_type card")),
     ("POST", "/open-apis/im/v1/images"): ("image.create", _method(upload, "image_type image")),
     ("GET", "/open-apis/application/v6/scopes"): ("scope.list", _method(scopes)),
+    ("GET", "/open-apis/application/v6/applications/{app_id}"): ("application.get", _method(application, "app_id lang", "user_id_type")),
+    ("GET", "/open-apis/application/v6/applications/{app_id}/app_versions"): ("version.list", _method(versions, "app_id lang", "page_size page_token order user_id_type")),
     ("GET", "/open-apis/application/v7/app_slash_commands"): ("command.list", _method(commands)),
     ("POST", "/open-apis/application/v7/app_slash_commands"): ("command.create", _method(add_command, "command description")),
     ("PATCH", "/open-apis/application/v7/app_slash_commands/{command_id}"): ("command.patch", _method(change_command, "command_id description", "command")),

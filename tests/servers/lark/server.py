@@ -14,10 +14,12 @@ from tests.servers.lark.methods import ROUTES, TOO_OFTEN, Ask, Method
 from tests.servers.lark.people import Delivery, Person
 from tests.servers.lark.state import Answer, Call, Chat, Posted, Refused, fresh
 
+ALL_EVENTS = ("im.message.receive_v1", "application.bot.menu_v6", "im.chat.access_event.bot_p2p_chat_entered_v1")
 ALL_SCOPES = (
     "im:message:send_as_bot", "im:message:update", "im:message.p2p_msg:readonly", "im:message.group_at_msg:readonly",
     "im:chat:readonly", "im:chat.members:read", "contact:user.base:readonly", "contact:user.email:readonly",
     "contact:user.employee:readonly", "im:message:recall", "im:resource:upload",
+    "application:application:self_manage",
 )  # fmt: skip
 _A_SECOND = 5
 _RENEWED_BELOW = 1800
@@ -31,6 +33,9 @@ class FakeLark:
         self.encrypt_key, self.verification_token = secrets.token_hex(16), secrets.token_hex(16)
         self.tenant, self.bot, self.native, self.token_life = "tenant1", "ou_bot", native, token_life
         self.scopes: tuple[str, ...] = ALL_SCOPES
+        self.mode = "webhook"
+        self.events: tuple[str, ...] = ALL_EVENTS
+        self.callbacks: tuple[str, ...] = ("card.action.trigger",)
         self.people: dict[str, dict[str, Any]] = {}
         self.chats: dict[str, Chat] = {}
         self.messages: dict[str, Posted] = {}

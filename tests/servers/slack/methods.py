@@ -129,18 +129,23 @@ def replies(ask: Ask) -> Mapping[str, Any]:
     found = [
         m for m in ask.team.messages if m.channel == channel and not m.deleted and not m.whom and ts in (m.ts, m.thread)
     ]
-    return {"messages": [_shape(m, ask.args) for m in found], "has_more": False}
+    return _page(ask, found)
 
 
 def history(ask: Ask) -> Mapping[str, Any]:
     channel = _channel(ask, ask.args["channel"])
-    if not channel.startswith("D"):
+    if not channel.startswith("D") and "channels:history" not in ask.grant.scopes:
         raise Refused("missing_scope", needed="channels:history", provided=",".join(ask.grant.scopes))
     found = [m for m in ask.team.messages if m.channel == channel and not m.deleted and not m.whom and not m.thread]
-    return {
-        "messages": [_shape(m, ask.args) for m in reversed(found)][: int(ask.args.get("limit", 100))],
-        "has_more": False,
-    }
+    return _page(ask, found[::-1])
+
+
+def _page(ask: Ask, found: list[Posted]) -> Mapping[str, Any]:
+    """Some of the messages, and where the rest begins. A cursor is good for what it was given for."""
+    begin = int(ask.args.get("cursor") or 0)
+    end = begin + min(int(ask.args.get("limit", 100)), ask.slack.page)
+    more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
+    return {"messages": [_shape(m, ask.args) for m in found[begin:end]], "has_more": bool(more), **more}
 
 
 def _shape(message: Posted, args: Args | None = None) -> dict[str, Any]:

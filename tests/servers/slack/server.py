@@ -41,6 +41,8 @@ class FakeSlack:
         self.refreshes: dict[str, str] = {}
         self.codes: dict[str, str] = {}
         self.rotation = False
+        self.page = 1000
+        """The most messages in one answer: for some apps 15 (docs.slack.dev, conversations.replies, "Rate limits")."""
         self.script: dict[str, deque[Answer]] = defaultdict(deque)
         self.calls: list[Call] = []
         self.faults: list[str] = []

@@ -23,6 +23,8 @@ from handlers.lark.request import own_words, read_line, without_command
 LATE = 1800.0
 """Seconds after which nothing is begun for what somebody did. Lark delivers again for seven hours; by then they have
 helped themselves, or do not look any more."""
+_GIVEN_UP = 12 * 3600.0
+"""Seconds after which Lark delivers nothing any more: a time before that is none, and what comes is taken as new."""
 _log = structlog.get_logger(__name__)
 
 
@@ -83,7 +85,7 @@ class Reception:
 
     async def _missed(self, what: Said | Press | Chosen) -> bool:
         """Whether something comes so late that the bot was away: then it is told so, once, and nothing is begun."""
-        late = what.at is not None and self._clock() - what.at > LATE
+        late = what.at is not None and LATE < self._clock() - what.at < _GIVEN_UP
         if not late or await self._seen.has(what.id):
             return False
         self._later(self._desk.missed(what.where, what.at or 0.0))

@@ -150,7 +150,7 @@ async def open_bot(
         network = stack.enter_context(open_network(settings))
         vault, feed = Vault(settings.secrets.ttl), Feed()
         platforms = await _platforms(stack, house) if role != "worker" else []
-        ports: dict[str, Port] = {WEB: WebPort(house.store, feed, house.clock)} if chat else {}
+        ports: dict[str, Port] = {WEB: WebPort(feed)} if chat else {}
         ports |= {platform.port.name: platform.port for platform in platforms}
         conversation = Conversation(
             house.store,

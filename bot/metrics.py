@@ -65,9 +65,9 @@ READY = Gauge("migcheck_ready", "Whether a part was ready when /readyz was last 
 QUEUE_JOBS = Gauge("migcheck_queue_jobs", "Jobs that wait.", ["queue"], registry=REGISTRY)
 QUEUE_OLDEST = Gauge("migcheck_queue_oldest_seconds", "Age of the oldest job that waits.", ["queue"], registry=REGISTRY)
 
-DeliveryKind = Literal["post", "amend", "whisper", "share", "offer"]
+DeliveryKind = Literal["post", "amend", "share", "offer"]
 ErrorKind = Literal["rate_limited", "server", "lost", "refused"]
-_KINDS = frozenset({"post", "amend", "whisper", "share", "offer", "rate_limited", "server", "lost", "refused"})
+_KINDS = frozenset({"post", "amend", "share", "offer", "rate_limited", "server", "lost", "refused"})
 _log = structlog.get_logger(__name__)
 
 

@@ -8,7 +8,7 @@ import structlog
 
 from bot import metrics
 from bot.core.case import Case
-from bot.core.events import Amend, Effect, ForgetSecret, OfferSecret, Post, Share, Support, Whisper
+from bot.core.events import Amend, Effect, ForgetSecret, OfferSecret, Post, Share, Support
 from bot.queue.job import Job
 from bot.store.rows import StoreError
 from bot.store.store import Store
@@ -20,12 +20,11 @@ _TRIES = 4
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _PATIENCE = 3 * 86_400.0
 """Seconds for which a message waits for a platform that is away: longer than a weekend."""
-_ONCE = (Whisper, Share, ForgetSecret)
+_ONCE = (Share, ForgetSecret)
 """Effects that would be shown twice if they were carried out twice, or end what was offered later."""
 _COUNTED: Mapping[type[Effect], metrics.DeliveryKind] = {
     Post: "post",
     Amend: "amend",
-    Whisper: "whisper",
     Share: "share",
     OfferSecret: "offer",
     Support: "post",

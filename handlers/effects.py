@@ -20,7 +20,6 @@ from bot.core.events import (
     StopWatch,
     Support,
     Watch,
-    Whisper,
 )
 from bot.core.message import Button, Buttons, Message
 from bot.queue.job import Queue
@@ -101,8 +100,6 @@ class Effects:
                 await self._post(port, case, key, message)
             case Amend(key=key, message=message):
                 await self._amend(port, case, key, message)
-            case Whisper(message=message):
-                await port.whisper(case, message)
             case OfferSecret(key=key):
                 if case.offered:  # otherwise it was taken back before it was shown
                     await self._once(port, case, key, lambda: self._offer(port, case))

@@ -56,10 +56,6 @@ class Port(Surface, Protocol):
         """Replace a message."""
         ...
 
-    async def whisper(self, case: Case, message: Message) -> None:
-        """Show a message to the person alone."""
-        ...
-
     async def introduce(self, case: Case) -> Introduction | None:
         """Who the case's person is; None where this bot does not talk to them, which they were then told."""
         ...

@@ -11,7 +11,7 @@ _CLASSES = {
     for cls in (
         message.Text, message.Untrusted, message.Fields, message.Comparison, message.StepMark, message.Steps,
         message.Actions, message.More, message.Button, message.Buttons, message.Input, message.Form, message.Picture,
-        message.Message, model.Link, model.Endpoint, model.Request, events.Post, events.Amend, events.Whisper,
+        message.Message, model.Link, model.Endpoint, model.Request, events.Post, events.Amend,
         events.OfferSecret, events.StartCheck, events.StopCheck, events.ForgetSecret, events.Meet, events.Watch,
         events.StopWatch, events.Share, events.Support, events.Typed, events.Pasted, events.Submitted,
     )

@@ -143,13 +143,6 @@ class Amend:
 
 
 @dataclass(frozen=True, slots=True)
-class Whisper:
-    """Show a message to the person alone."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
 class OfferSecret:
     """Post the offer to type the secret, with a way to do it that is safe here (page, form), and a fresh code."""
 
@@ -215,17 +208,4 @@ class Support:
     key: str
 
 
-Effect = (
-    Post
-    | Amend
-    | Whisper
-    | OfferSecret
-    | StartCheck
-    | StopCheck
-    | ForgetSecret
-    | Meet
-    | Watch
-    | StopWatch
-    | Share
-    | Support
-)
+Effect = Post | Amend | OfferSecret | StartCheck | StopCheck | ForgetSecret | Meet | Watch | StopWatch | Share | Support

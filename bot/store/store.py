@@ -142,32 +142,6 @@ class Store(Database):
 
     # Conversations.
 
-    async def add_message(
-        self,
-        case_id: str,
-        person: str,
-        body: Mapping[str, Any],
-        now: float,
-        *,
-        key: str | None = None,
-        ref: str | None = None,
-    ) -> int:
-        """Append a message; its id. The case must be stored, and `key` not be in use within it."""
-        values = {
-            "case_id": case_id,
-            "person": person,
-            "key": key,
-            "ref": ref,
-            "body": body,
-            "created": now,
-            "updated": now,
-        }
-        async with self._writing() as connection:
-            made = await connection.execute(sa.insert(messages).values(values))
-            key_of_row = made.inserted_primary_key
-        assert key_of_row is not None  # every single insert has one
-        return int(key_of_row[0])
-
     async def put_message(
         self, case_id: str, person: str, key: str, body: Mapping[str, Any], now: float, *, ref: str | None = None
     ) -> int:

@@ -87,10 +87,6 @@ class LarkPort:
             if refused.code not in _GONE and refused.code != _TOO_OLD:
                 raise
 
-    async def whisper(self, case: Case, message: Message) -> None:
-        """The case's place is a direct chat: nobody else is there."""
-        await self.post(case, f"whisper:{self._clock()}", message, again=False)
-
     async def introduce(self, case: Case) -> Introduction:
         """The person's address. Lark tells no language; what they write does."""
         profile = await self._people.profile(where_of(case.person))

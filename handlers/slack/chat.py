@@ -59,10 +59,6 @@ class SlackPort:
         else:
             await self._plans.change(spot, *place_of(ref), made)
 
-    async def whisper(self, case: Case, message: Message) -> None:
-        """The case's place is a direct conversation: nobody else is there."""
-        await self.post(case, f"whisper:{self._clock()}", message, again=False)
-
     async def introduce(self, case: Case) -> Introduction | None:
         where = where_of((await self._thread(case)).place)
         profile = await self._people.profile(where)

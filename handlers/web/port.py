@@ -1,12 +1,7 @@
 """The local chat page as a platform: its messages are in the store, the open pages are told to look."""
 
-import time
-from collections.abc import Callable
-
 from bot.core.case import Case
-from bot.core.codec import to_json
 from bot.core.message import Message
-from bot.store.store import Store
 from handlers.port import Introduction
 from handlers.web.feed import Feed
 
@@ -22,18 +17,14 @@ class WebPort:
     channels = False
     update_every = 0.0
 
-    def __init__(self, store: Store, feed: Feed, clock: Callable[[], float] = time.time) -> None:
-        self._store, self._feed, self._clock = store, feed, clock
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
 
     async def post(self, case: Case, key: str, message: Message, *, again: bool) -> str:  # noqa: ARG002 - the port's
         self._feed.tell(case.person)
         return key
 
     async def amend(self, case: Case, key: str, ref: str, message: Message) -> None:  # noqa: ARG002
-        self._feed.tell(case.person)
-
-    async def whisper(self, case: Case, message: Message) -> None:
-        await self._store.add_message(case.id, case.person, to_json(message), self._clock())
         self._feed.tell(case.person)
 
     async def introduce(self, case: Case) -> Introduction:

@@ -37,9 +37,6 @@ class Desk:
         assert ref == f"ref-{key}"
         await self._take("amend", key, message)
 
-    async def whisper(self, case: Case, message: Message) -> None:
-        await self._take("whisper", "", message)
-
     async def _take(self, kind: str, key: str, message: Message) -> None:
         await self.gate.wait()
         if self.fail:

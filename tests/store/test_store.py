@@ -68,7 +68,7 @@ async def test_effects_are_open_until_they_are_done(store: Store) -> None:
 
 async def test_a_conversation_is_appended_and_amended(store: Store) -> None:
     await store.take("e1", a_case(), [])
-    first = await store.add_message("K7QF-2M", "web:ann", {"text": "<b>&"}, 1000.0)
+    first = await store.put_message("K7QF-2M", "web:ann", "greeting", {"text": "<b>&"}, 1000.0)
     progress = await store.put_message("K7QF-2M", "web:ann", "progress:1", {"done": 1}, 1001.0, ref="171.1")
     assert await store.put_message("K7QF-2M", "web:ann", "progress:1", {"done": 2}, 1002.0) == progress
     found = await store.messages_of("web:ann")

@@ -20,7 +20,7 @@ async def test_retention_deletes_by_last_change(store: Store) -> None:
     await store.take("young", a_case("YOUNG", person="web:bob", now=now - 29 * DAY), [])
     for case_id in ("OLD", "YOUNG"):
         await store.put_report(a_report(case_id), "ja", now - 31 * DAY)
-        await store.add_message(case_id, "web:ann", {}, now - 31 * DAY)
+        await store.put_message(case_id, "web:ann", "greeting", {}, now - 31 * DAY)
     await store.put_report(a_report("ALONE-OLD"), "ja", now - 31 * DAY)
     await store.put_report(a_report("ALONE-YOUNG"), "ja", now - 29 * DAY)
     await store.change_person("web:ann", lambda row: replace(row, lang="ja", updated=now - 31 * DAY))
@@ -74,9 +74,9 @@ async def _live(store: Store, case_id: str, person: str, mark: str, rng: random.
     await store.take(f"first-{case_id}", case, [{"text": mark * rng.randint(1, 40)}])
     case = replace(case, version=1, state={"text": mark * rng.randint(1, 300)})
     await store.take(f"second-{case_id}", case, [{"text": mark}])
-    for _ in range(rng.randint(1, 4)):
+    for turn in range(rng.randint(1, 4)):
         await store.put_message(case_id, person, "progress:1", {"text": mark * rng.randint(1, 200)}, 1000.0)
-        await store.add_message(case_id, person, {"text": mark * rng.randint(1, 60)}, 1000.0)
+        await store.put_message(case_id, person, f"said:{turn}", {"text": mark * rng.randint(1, 60)}, 1000.0)
     await store.put_report(a_report(case_id, mark * rng.randint(1, 200)), "ja", 1000.0)
     await store.put_report(a_report(case_id, mark), "ja", 1001.0)
     await store.add_offer(f"token-{case_id}", Offer(case_id, person, mark, expires=2000.0))

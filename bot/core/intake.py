@@ -52,11 +52,12 @@ class InputError(Exception):
 def read_domain(typed: str) -> str:
     """The domain in lower-case A-labels (IDNA 2008). A URL or a mail address is taken for its domain.
 
+    The www of a web page's address is left out: nobody has mail addresses there.
     Raises InputError (input.domain_invalid).
     """
     text = unlink(typed).strip().translate(_FULL_STOPS)
     if "://" in text:
-        text = _url_host(text)
+        text = re.sub(r"\Awww\.(?=.+\.)", "", _url_host(text))
     elif "@" in text:
         text = text.rpartition("@")[2]
     text = re.split(r"[/?#]", text, maxsplit=1)[0].strip(" <>,;\"'").removesuffix(".")

@@ -91,6 +91,10 @@ def without_secrets(text: str) -> tuple[str, bool]:
 
     Of settings in XML the empty elements stay, so that the rest can still be read as XML.
     """
+    if re.search("[Ａ-ｚ]", text):  # a label may have been typed in full width
+        from bot.core.intake import half_width  # noqa: PLC0415 - rare, and `explain` is waited for
+
+        text = half_width(text)
     low = text.lower()
     clean = text
     stems = any(stem in low for stem in _STEMS)

@@ -38,6 +38,7 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "yaml": lambda s: f"host: imap.example.jp\npassword: |\n  {s}",
     "a table": lambda s: f"imap.example.jp\n**Password** (IMAP): {s}",
     "japanese": lambda s: f"imap.example.jp\nIMAPパスワード（アプリ用）：{s}",
+    "full width": lambda s: f"ｉｍａｐ.example.jp\nＰａｓｓｗｏｒｄ：{s}",
     "chinese": lambda s: f"imap.example.jp\n「授权码」：{s}",
     "an address": lambda _: f"imaps://taro:{SECRET}@imap.example.jp:993",
     "curl": lambda _: f"curl -u taro@example.jp:{SECRET} imaps://imap.example.jp",

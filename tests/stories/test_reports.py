@@ -122,6 +122,7 @@ async def test_a_watch_ends_by_itself_and_can_be_stopped(stage: Stage) -> None:
         report = await ann.report()
         await ann.press(report, "watch")
         await ann.hears("talk.watch_over", subject=CERTIFICATE.domain)
+    async with stage.bot():
         await ann.press(report, "watch")
         await ann.press(await ann.hears("talk.watching", after=1), "unwatch")
         await ann.hears("talk.watch_stopped", subject=CERTIFICATE.domain)

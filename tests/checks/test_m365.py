@@ -14,13 +14,12 @@ from tests.checks.cases.table import holds
 from tests.checks.running import HASTY, PATIENT, Seen, check_report, examine, make_world
 from tests.servers.dns import DnsFault
 from tests.servers.exchange_words import Reply
-from tests.servers.identity import CONTOSO, IdentityScript, IdentityServer, TenantScript, as_json, refusal
+from tests.servers.identity import CONTOSO, FABRIKAM, IdentityScript, IdentityServer, TenantScript, as_json, refusal
 from tests.servers.world import World
 
 DOMAIN, OTHER = "practice.test", "other.test"
 ADMIN = f"admin@{DOMAIN}"
 HOST = "login.identity.test"
-FABRIKAM = "0aa5a4d8-5c1b-4f0a-9a34-6c1f7c7d3e55"
 PERSONAL = "84df9e7f-e9f6-40af-b435-aaaaaaaaaaaa"
 OPENID = f"/{DOMAIN}/v2.0/.well-known/openid-configuration"
 REALM, OTHER_REALM = "/GetUserRealm.srf", f"/common/userrealm/nobody@{DOMAIN}"

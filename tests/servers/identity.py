@@ -27,6 +27,7 @@ from tests.servers.script import HANG, RESET, Transcript
 from tests.servers.wire import Wire
 
 CONTOSO = "6babcaad-604b-40ac-a9d7-9fd97c0b779f"
+FABRIKAM = "0aa5a4d8-5c1b-4f0a-9a34-6c1f7c7d3e55"
 APP = "2f5b3b43-5a35-4a5f-9d2b-0c1f6e7d8a90"
 GLOBAL_ADMIN = "62e90394-69f5-4237-9190-012177145e10"
 DEVICE_CODE, USER_CODE = "device-code-that-nobody-may-see", "B3KQ7WXYZ"

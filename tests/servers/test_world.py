@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from tests.servers.practice import CHAIN, SERVER_DOWN, furnish
+from tests.servers.practice_clouds import CLOUD, EXCHANGE, SECRET, furnish_clouds
 from tests.servers.world import World
 
 
@@ -66,6 +67,19 @@ async def test_practice_domains() -> None:
                 assert failed.value.verify_code == (20 if practice is CHAIN else 10)
             else:
                 await shake(world, f"imap.{practice.domain}", port)
+
+
+async def test_practice_for_administrators() -> None:
+    async with World() as world:
+        exchange, cloud = await furnish_clouds(world)
+        address, admin, mailbox = (part.partition(" / ")[0] for part in exchange.hint.split(", "))
+        words = ("--ews", address, "--account", admin, "--mailbox", mailbox)
+        done = await world.bot("check", EXCHANGE, "--json", *words, secret=SECRET)
+        assert done.report["cause"] == exchange.code
+        done = await world.bot("check", CLOUD, "--json", "--scenario", "m365", "--account", cloud.hint)
+        assert done.report["cause"] == cloud.code
+        done = await world.bot("check", CLOUD, "--json", "--scenario", "m365")
+        assert done.report["verdict"] == "pass"
 
 
 async def test_a_missing_intermediate_can_be_fetched() -> None:

@@ -8,8 +8,8 @@ import pytest_asyncio
 from tests.checks.exchanging import PASSWORD
 from tests.checks.exchanging import serve as serve_exchange
 from tests.checks.test_m365 import ADMIN as MAIL_ADMIN
-from tests.checks.test_m365 import DOMAIN, FABRIKAM, HOST, OTHER, serve
-from tests.servers.identity import APP, USER_CODE, PersonScript, TenantScript
+from tests.checks.test_m365 import DOMAIN, HOST, OTHER, serve
+from tests.servers.identity import APP, FABRIKAM, USER_CODE, PersonScript, TenantScript
 from tests.servers.world import World
 from tests.stories.stage import ADMIN, Stage
 

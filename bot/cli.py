@@ -42,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _with_pop_words(words: Sequence[str]) -> Sequence[str]:
     """The words with `-ERR`, which POP servers begin a refusal with, as the text that it is, and no option."""
-    said = [word for word in words if words[0] == "explain" and word.upper().startswith("-ERR")]
+    if "explain" not in words[:1] or "--" in words:
+        return words
+    said = [word for word in words if word.upper().startswith("-ERR")]
     return [*(word for word in words if word not in said), "--", *said] if said else words
 
 

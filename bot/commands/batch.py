@@ -42,10 +42,8 @@ _WORST_FIRST = (4, 2, 1, 3, 0)
 _KEYS = frozenset({"domain", "scenario", "imap", "smtp", "pop", "ews", "account", "mailbox", "lang"})
 _SECRET_KEYS = frozenset({"secret", "secret_stdin", "secret-stdin", "password", "passwd", "pass", "pwd", "token"})
 _SCENARIOS = frozenset({"auto", "saas", "manual", "m365", "exchange", "member"})
-
-
 _ADDRESSES = frozenset({"domain", "account", "mailbox"})
-_MORE = re.compile(r"@[^\s:;,|>]+[\s:;,|]+[^\s:;,|]")
+_MORE = re.compile(r"[@\\][^\s:;,|>：；，]+>?[\s:;,|：；，]+[^\s:;,|：；，]")
 
 
 class LineError(ValueError):

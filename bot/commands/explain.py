@@ -14,6 +14,7 @@ from bot.core.visible import decoded
 from bot.knowledge import Knowledge, knowledge
 
 _MAX_TEXT = 100_000
+_MAX_BYTES = 4 * _MAX_TEXT
 
 
 def explain_command(text: str | None, protocol: str | None, provider: str | None, lang: str, *, as_json: bool) -> int:
@@ -44,8 +45,8 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
 
 def _read_text() -> str:
     """Standard input, in whichever encoding the text was saved; the terminal's own is asked after UTF-8."""
-    data = sys.stdin.buffer.read(_MAX_TEXT) if sys.stdin else b""
-    for encoding in ("utf-8", sys.stdin.encoding if sys.stdin else "utf-8"):
+    data = sys.stdin.buffer.read(_MAX_BYTES) if sys.stdin else b""
+    for encoding in ("utf-8-sig", sys.stdin.encoding if sys.stdin else "utf-8"):
         with suppress(UnicodeDecodeError):
             return data.decode(encoding)
     return decoded(data)

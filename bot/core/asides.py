@@ -41,7 +41,7 @@ def refused(case: Case, wisdom: Wisdom, why: str, access: Access | None = None) 
         domain=subject(case),
         account=case.account or "",
         own=case.address or "",
-        theirs=told.word("comma").join(theirs[:_MOST_DOMAINS]),
+        theirs=told.word("comma").join(theirs[:_MOST_DOMAINS]) + ("…" if len(theirs) > _MOST_DOMAINS else ""),
     )
 
 

@@ -204,6 +204,6 @@ def evidence_of(error: InputError) -> Mapping[str, Any]:
 
     What looks like a password is masked: in addresses it stands before the host.
     """
-    typed = mask_assignments(re.sub(r"(?<=://)[^/\s]*@", "", error.typed))
+    typed = mask_assignments(re.sub(r"(?<=://)\S*@|^(?!mailto:)[^\s:/@]+:\S*@", "", error.typed.strip()))
     typed = "".join(c if c.isprintable() else "�" for c in typed)
     return {"field": error.field, "typed": typed[:300], "example": error.example}

@@ -42,14 +42,18 @@ _WISHES: Mapping[Wish, frozenset[str]] = {
 }
 _PROGRAM = r"(?:outlook|thunderbird|foxmail|apple mail|mail (?:program|client|app)|メールソフト|メールアプリ|客户端)"
 _GOES = (
-    r"(?:\bworks\b|\bworking\b|\bfine\b|使え(?!ま?せん|な)|送受信でき(?!ま?せん|な)|受信でき(?!ま?せん|な)|ログインでき(?!ま?せん|な)"
-    r"|動い(?!てい?ま?せん|てい?な)|問題な|(?<!不)能用|(?<!不)可以|正常|没问题)"
+    r"(?:\b(?:works|working|fine)\b"
+    r"|(?:使え|送受信でき|受信でき|ログインでき|動い|動き)(?:て(?:い|おり)?)?(?:ます|ました|る|た)(?!の?か|よう)"
+    r"|問題は?(?:な[いく]|ありません)(?!か)|能用|可以|正常|没有?问题)"
 )
+_FAILS = r"\b(?:not?|never|nothing|stops?|stopped|unable)\b|cannot|n['’]t\b|吗"
+"""Anywhere in the sentence; what Japanese and Chinese deny stands beside the verb."""
 _REMARKS: tuple[tuple[Wish, re.Pattern[str]], ...] = (
     (
         "works",
         re.compile(
-            rf"(?i)\A(?!.{{0,60}}(?:\bnot\b|n['’]t\b)).{{0,40}}?(?:{_PROGRAM}.{{0,30}}?{_GOES}|{_GOES}.{{0,20}}?{_PROGRAM})"
+            rf"(?is)\A(?!(?:is|are|does|do|will|can|should)\b|.*(?:{_FAILS})).{{0,40}}?"
+            rf"(?:{_PROGRAM}(?:(?!不|无法|没法|没有|未).){{0,30}}?{_GOES}|\b(?:works|working|fine)\b.{{0,20}}?{_PROGRAM})"
         ),
     ),
     (
@@ -61,7 +65,13 @@ _REMARKS: tuple[tuple[Wish, re.Pattern[str]], ...] = (
             r"|这是(?:什么|啥)|你是(?:谁|什么)|能做什么|怎么用|如何使用"
         ),
     ),
-    ("thanks", re.compile(r"(?i)\bthank(?:s| you)\b|ありがと|助かりました|谢谢|感谢|多谢")),
+    (
+        "thanks",
+        re.compile(
+            r"(?is)\A(?!.*(?:\bbut\b|\bstill\b|でも|しかし|けど|[すた]が|まだ|但|可是|还是))"
+            r".*(?:\bthank(?:s| you)\b|ありがと|助かりました|谢谢|感谢|多谢)"
+        ),
+    ),
 )
 _MOST_REMARK = 80
 """Characters: what is longer tells more than that."""
@@ -172,7 +182,7 @@ def _names(text: str) -> tuple[str | None, dict[Service, Endpoint], str | None]:
             endpoints.setdefault("ews", read_ews(match[0]))
     rest = _EWS.sub(" ", rest)
     domain = None
-    for match in (*_NAME.finditer(rest), *_WIDE_NAME.finditer(rest)):
+    for match in (*_NAME.finditer(rest), *_WIDE_NAME.finditer(_NAME.sub(" ", rest))):
         service = next((s for s, hint in _SERVER_HINTS if hint.search(match[0])), None)
         try:
             if service is not None and "://" not in match[0]:

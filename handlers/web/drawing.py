@@ -136,7 +136,7 @@ def _callout(step: StepResult, place: float, reader: Reader) -> _Piece:
     if finding is not None:
         title, _ = words_of(finding.code, step.id.partition(".")[0], reader.circumstances, reader.catalogue)
     lead = reader.word("picture.fails_here" if step.status == "fail" else f"status.{step.status}")
-    where = reader.word("support.where", service=reader.service(step.id), stage=reader.label(step.id))
+    where = reader.word("support.where", **reader.where(step.id))
     room, left = _INNER - 40, _EDGE + 20
     heading = wrapped(title, 17, room, 2, bold=True)
     facts = [cut_to(plain(one), 14, room) for one in _facts(step, finding, reader)]

@@ -49,6 +49,9 @@ LINES_WITH_SECRETS = (
     f"taro@a.test:{SECRET}",
     f"taro@a.test,{SECRET}",
     f"taro@a.test\t{SECRET}",
+    f"taro@a.test：{SECRET}",
+    f"Taro <taro@a.test> {SECRET}",
+    f'{{"domain": "a.test", "account": "CORP\\\\taro:{SECRET}"}}',
 )
 
 
@@ -65,6 +68,7 @@ def test_a_line_with_a_secret_is_refused_and_not_repeated(line: str) -> None:
         "a.test",
         "Taro <taro@a.test>",
         "https://a.test:8443/x",
+        '{"domain": "a.test", "account": "login.test\\\\taro@a.test", "mailbox": "CORP\\\\hanako"}',
         '{"domain": "password.test", "account": "pass@password.test", "imap": "imap.a.test:993"}',
     ],
 )

@@ -24,6 +24,7 @@ def _explain(*arguments: str, typed: bytes = b"", **environment: str) -> Any:
 def test_what_pop_servers_say_is_no_option(words: str) -> None:
     assert _explain(words)["code"] in {"login.unrecognised", "login.wrong_credentials"}
     assert _explain(words, "--lang", "en")["advice"]
+    assert _explain("--", words)["code"] == _explain(words)["code"]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,8 @@ def test_what_pop_servers_say_is_no_option(words: str) -> None:
         ("535 5.7.8 パスワードが違います".encode(), "ascii"),
         ("ログインできません。パスワードが違います".encode("cp932"), "cp932"),
         (b"535 5.7.8 bad \xff\xfe credentials", "utf-8:strict"),
+        ("\ufeff-ERR パスワードが違います".encode(), "utf-8:strict"),
+        ("あ".encode() * 50_000 + "\n535 5.7.8 パスワードが違います".encode(), "utf-8:strict"),
     ],
 )
 def test_a_text_is_read_in_whichever_encoding_it_was_saved(typed: bytes, encoding: str) -> None:

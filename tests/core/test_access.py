@@ -42,6 +42,8 @@ def test_who_is_refused_hears_what_the_settings_allow_and_not_the_domain_that_wa
     told = asides.refused(OWN, wisdom_in("en"), "domain", Access(("one.test", "two.test"))).text
     assert "one.test, two.test" in told
     assert told.count("example.co.jp") == 1
+    many = asides.refused(OWN, wisdom_in("en"), "domain", Access(tuple(f"{n}.test" for n in range(9)))).text
+    assert "4.test…" in many
     own = asides.refused(replace(OWN, domain="else.test"), wisdom_in("en"), "domain", Access()).text
     assert "example.co.jp" in own
 

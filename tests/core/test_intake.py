@@ -197,7 +197,9 @@ def test_evidence_is_bounded_and_printable() -> None:
     assert evidence["example"] == EXAMPLES["domain"]
 
 
-@pytest.mark.parametrize("typed", ["imaps://taro:hunter2-x@a.jp:993", "password: hunter2-x"])
+@pytest.mark.parametrize("typed", [
+    "imaps://taro:hunter2-x@a.jp:993", "imaps://taro:x/hunter2-x@a.jp", " taro:hunter2-x@a.jp:993", "password: hunter2-x",
+])  # fmt: skip
 def test_evidence_holds_no_password(typed: str) -> None:
     assert "hunter2-x" not in evidence_of(InputError("input.host_invalid", "imap", typed))["typed"]
 

@@ -20,7 +20,10 @@ def test_a_domain_is_read_also_in_full_width_or_with_a_servers_beginning(text: s
     assert (known.domain, dict(known.endpoints)) == (domain, {})
 
 
-@pytest.mark.parametrize("text", ["imap.example.jp", "imap-mail.example.jp", "ｉｍａｐ．ｅｘａｍｐｌｅ．ｊｐ：９９３"])
+@pytest.mark.parametrize("text", [
+    "imap.example.jp", "imap-mail.example.jp", "ｉｍａｐ．ｅｘａｍｐｌｅ．ｊｐ：９９３", "mail.example.jp:993",
+    "サーバーはimap.example.jp、ポートは993です", "サーバーはmail.example.jp:993です",
+])  # fmt: skip
 def test_a_servers_name_has_a_domain_behind_its_first_label(text: str) -> None:
     known = understand(text)
     assert known.domain is None
@@ -46,6 +49,24 @@ def test_an_account_in_full_width_is_the_account_that_was_meant() -> None:
         ("Outlook でも使えません", None),
         ("It does not work in Outlook", None),
         ("Outlook 不能用", None),
+        ("ログインできないのですが、Outlookでは使えています", "works"),
+        ("Thunderbirdでは問題ありません", "works"),
+        ("メールソフトでは送受信できています", "works"),
+        ("Outlook 用不了，但 Foxmail 正常", "works"),
+        ("客户端能正常收发，没有问题", "works"),
+        ("Outlookでログインできていません", None),
+        ("Outlookでも使えていない", None),
+        ("Outlook でも使えずに困っています", None),
+        ("Outlook では使えますか", None),
+        ("Outlook stopped working", None),
+        ("Outlook is no longer working", None),
+        ("We cannot get it working in Outlook", None),
+        ("is Outlook working?", None),
+        ("Outlook 无法正常使用", None),
+        ("客户端不能正常收发", None),
+        ("Outlook 可以吗", None),
+        ("ありがとう、でもまだログインできません", None),
+        ("Thanks.\nBut it still does not log in", None),
         ("thanks, now example.co.jp", None),
         ("これは何ですか：535 5.7.139 Authentication unsuccessful", None),
     ],

@@ -74,6 +74,12 @@ def test_the_failing_step_is_marked_and_explained(lang: Lang) -> None:
     assert "ring" not in drawn(made(step("imap.connect")), lang), "nothing is marked where nothing is wrong"
 
 
+def test_a_service_in_latin_letters_stands_apart_from_japanese() -> None:
+    unknown = step("m365.tenant", "fail", 5, Finding("m365.domain_unknown", "fail"))
+    svg = drawn(replace(made(unknown), verdict="fail", failing_step=unknown.id, cause="m365.domain_unknown"), "ja")
+    assert "– Microsoft 365 の「" in said(svg)
+
+
 def test_the_chain_is_drawn_only_where_it_is_the_matter() -> None:
     assert len([part for part in parts(drawn(failing()), "bad") if part.get("stroke-dasharray")]) == 1
     refused = Finding("login.wrong_credentials", "fail", {"server": "taro@example.test is wrong"})

@@ -27,7 +27,7 @@ def names_no_cause(plain: str, groups: Iterable[Mapping[str, list[str]]]) -> boo
     """Whether a folded text has no words but those of one group; the names of hosts do not count."""
     if len(plain) > _LONGEST:
         return False
-    bare = _pattern(r"[\w-]+(?:\.[\w-]+)+").sub(" ", plain)
+    bare = _pattern(r"(?a)[\w-]+(?:\.[\w-]+)+").sub(" ", plain)  # Japanese goes on without a space
     return any(_pattern(r"[^\W\d_]").search(bare) and not _left(bare, group) for group in groups)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
-from bot.core.intake import InputError, read_endpoint, unlink
+from bot.core.intake import InputError, half_width, read_endpoint, unlink
 from bot.core.model import Endpoint
 
 EWS_PATH = "/EWS/Exchange.asmx"
@@ -29,7 +29,7 @@ def read_ews(typed: str) -> Endpoint:
     The address of OWA, ECP or the bare server becomes that of EWS, http becomes https. A path that is none of
     Exchange's stays, since somebody may have put EWS there. Raises InputError (input.url_invalid).
     """
-    text = unlink(typed).strip().strip("<>").strip()
+    text = half_width(unlink(typed)).strip().strip("<>").strip()
     parts = _split(text if "://" in text else f"https://{text}", typed)
     try:
         where = read_endpoint(parts.netloc, "ews")

@@ -30,6 +30,7 @@ ADDRESSES = {
     "mail.example.jp/EWS/Exchange.asmx": (URL, False),
     "<https://mail.example.jp/EWS/Exchange.asmx>": (URL, False),
     "<http://mail.example.jp/owa|mail.example.jp/owa>": (URL, True),
+    "ｈｔｔｐｓ：／／mail.example.jp／ＥＷＳ／Exchange.asmx": (URL, False),
     "mail.example.jp": (URL, True),
     "https://mail.example.jp": (URL, True),
     "https://mail.example.jp/owa/auth/logon.aspx?replaceCurrent=1": (URL, True),

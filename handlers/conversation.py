@@ -151,7 +151,7 @@ class Conversation:
         now = self._clock()
         self._vault.expire(now)
         for handle, case in self._vault.waiting(now - _ORDERED_WITHIN):
-            left = (due(row).effect for row in await self._store.open_effects(case))
+            left = (one.effect for one in _known(await self._store.open_effects(case)))
             if handle_on(self._rules.node, handle) not in {e.handle for e in left if isinstance(e, StartCheck)}:
                 self._vault.forget_one(handle)
 

@@ -13,6 +13,8 @@ _KEPT: dict[str, sa.ColumnElement[Any]] = {
     "updated": sa.literal_column("excluded.updated"),
     "ref": sa.literal_column("COALESCE(excluded.ref, messages.ref)"),
 }
+_AS_BEFORE = {"updated": people.c.updated}
+"""Changes nothing, and keeps the row from everybody else until the transaction ends."""
 
 CASE = sa.select(cases).where(cases.c.id == sa.bindparam("of"))
 CHANGE_CASE = sa.update(cases).where(cases.c.id == sa.bindparam("of"), cases.c.version == sa.bindparam("was"))
@@ -34,7 +36,6 @@ KILL_OFFERS = (
     .values(spent=sa.bindparam("at"))
 )
 PERSON = sa.select(people).where(people.c.id == sa.bindparam("of"))
-PERSON_TO_CHANGE = PERSON.with_for_update()
 CHANGE_PERSON = sa.update(people).where(people.c.id == sa.bindparam("of"))
 
 
@@ -45,7 +46,7 @@ class Inserts:
     event: sa.Insert
     case: sa.Insert
     message: Any
-    person: sa.Insert
+    person: Any
 
 
 def _inserts(insert: Any) -> Inserts:
@@ -54,7 +55,7 @@ def _inserts(insert: Any) -> Inserts:
         insert(events).on_conflict_do_nothing(),
         insert(cases).on_conflict_do_nothing(),
         message.returning(messages.c.id),
-        insert(people).on_conflict_do_nothing(),
+        insert(people).on_conflict_do_update(index_elements=["id"], set_=_AS_BEFORE).returning(people),
     )
 
 

@@ -255,8 +255,8 @@ class Store(Database):
         `change` is given an empty row where nothing is kept yet.
         """
         async with self._writing() as connection:
-            await connection.execute(self._inserts.person, {"id": person, "state": {}, "updated": 0.0})
-            row = (await connection.execute(statements.PERSON_TO_CHANGE, {"of": person})).mappings().one()
+            empty: dict[str, Any] = {"id": person, "lang": None, "state": {}, "updated": 0.0}
+            row = (await connection.execute(self._inserts.person, empty)).mappings().one()
             fresh = change(PersonRow(**row))
             values = {"lang": fresh.lang, "state": fresh.state, "updated": fresh.updated}
             await connection.execute(statements.CHANGE_PERSON, values | {"of": person})

@@ -29,7 +29,7 @@ _GONE = frozenset({230011, 230026, 230110, 231003})
 """Codes of a message that was recalled or deleted: there is nothing to change, and no thread to go on in."""
 _NO_THREADS = frozenset({230071, 230072})
 _TOO_OLD = 230031
-_HINT_PATIENCE = 10.0
+_HINT_PATIENCE, _SHARE_PATIENCE = 10.0, 60.0
 _log = structlog.get_logger(__name__)
 
 
@@ -92,8 +92,9 @@ class LarkPort:
         profile = await self._people.profile(where_of(case.person))
         return Introduction(None, profile.address)
 
-    async def share(self, case: Case, key: str, channel: str, message: Message, *, again: bool) -> str:  # noqa: ARG002
+    async def share(self, case: Case, key: str, channel: str, message: Message, *, again: bool) -> str:
         """Show a report in a group of this organisation that the person is a member of; once, as in `post`."""
+        lost = "unsure" if again else "failed"
         try:
             group = await self._groups.find(channel)
             if group is None or not await self._groups.has(channel, where_of(case.person).user):
@@ -102,12 +103,13 @@ class LarkPort:
                 return "shared_outside"
             card = await self._for_everybody(case, message)
             body = {"receive_id": channel, "msg_type": "interactive", "content": json.dumps(card, ensure_ascii=False)}
-            body["uuid"] = unique(f"{case.id}/{key}")
-            await self._api.call("POST", "/open-apis/im/v1/messages", body, receive_id_type="chat_id", patience=60.0)
+            body["uuid"], lost = unique(f"{case.id}/{key}"), "unsure"
+            path, patience = "/open-apis/im/v1/messages", _SHARE_PATIENCE
+            await self._api.call("POST", path, body, patience=patience, receive_id_type="chat_id")
         except Refused:
             return "not_a_member"
         except Lost:
-            return "failed"
+            return lost
         return ""
 
     # How it is done.

@@ -104,12 +104,15 @@ class Presses:
         if press.id in self._spent:
             press.secret.wipe()
             return self._closed("secret.taken", case.lang)
-        token = await self._conversation.offers.renew(case.id) if self._port.secret_forms else None
-        if token is None:
-            press.secret.wipe()
-            return self._closed("talk.expired", case.lang)
-        self._spend(press.id)
-        taken = await self._conversation.take_secret(token, press.secret)
+        self._spend(press.id)  # also while it is being taken
+        taken = False
+        try:
+            token = await self._conversation.offers.renew(case.id) if self._port.secret_forms else None
+            taken = token is not None and await self._conversation.take_secret(token, press.secret)
+        finally:
+            if not taken:
+                press.secret.wipe()
+                self._spent.pop(press.id, None)
         return self._closed("secret.taken" if taken else "talk.expired", case.lang)
 
     def _spend(self, name: str) -> None:

@@ -12,6 +12,7 @@ from bot.settings import Settings
 from bot.store.seen import Seen
 from handlers.asked import Asked, read_request
 from handlers.conversation import Conversation
+from handlers.ending import end
 from handlers.lark.chat import LarkPort, unique
 from handlers.lark.desk import Desk
 from handlers.lark.inbound import Chosen, Entered, Happening, Press, Said
@@ -42,7 +43,7 @@ class Reception:
         """The bot's own open_id; empty while it is not known. Then a message that speaks to anybody is taken."""
 
     async def close(self) -> None:
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     async def happened(self, what: Happening) -> Answer:
         match what:

@@ -66,7 +66,6 @@ class Names:
     """Lark's key of the message's picture, where it was uploaded."""
     root: str = ""
     """The message whose thread a form stands in that begins a case: Lark does not tell when the form is sent."""
-
     whom: str = ""
     """Whose form it is that begins a case, by open_id: there is no case yet that would tell."""
 

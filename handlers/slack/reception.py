@@ -21,6 +21,7 @@ from bot.store.installations import Installations
 from bot.store.threads import Thread
 from handlers.asked import Asked, read_request, without_command
 from handlers.conversation import Conversation, IdTaken
+from handlers.ending import end
 from handlers.slack.attached import File
 from handlers.slack.files import Files, Problem, Read
 from handlers.slack.home import Home
@@ -57,7 +58,7 @@ class Reception:
         self._secret_life = settings.secrets.ttl
 
     async def close(self) -> None:
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
 
     async def command(self, command: Command) -> Answer:
         return await self._asked(command.id, command.where, read_request(command.text))

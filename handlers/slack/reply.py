@@ -7,6 +7,7 @@ import aiohttp
 import structlog
 
 from bot.core.case import Case
+from handlers.ending import end
 from handlers.slack.api import Api, Lost, Refused
 from handlers.slack.inbound import Where
 from handlers.slack.parts import Part, escaped, link, rich, row, section, word
@@ -28,7 +29,7 @@ class Replies:
 
     async def close(self) -> None:
         """Let what is under way end."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        await end(self._under_way)
 
     def tell_where_later(self, case: Case, where: Where, token: str, channel: str, ts: str) -> None:
         """As `tell_where`, while the case goes on."""

@@ -102,6 +102,20 @@ async def test_a_secret_whose_run_was_stopped_elsewhere_is_wiped(sound: World, o
         assert here.vault.take(fresh, time.time()) is not None, "its run is about to be ordered"
 
 
+async def test_what_another_version_has_left_open_keeps_no_secret(office: Open) -> None:
+    async with office() as here:
+        await here.say("help", "e1")
+        row = await here.store.case(CASE.id)
+        assert row is not None
+        await here.talk.settle()
+        assert await here.store.take("e2", row, [{"type": "Dance"}])
+        secret = Secret(SECRET)
+        here.vault.put(secret, CASE.id, time.time() - 40)
+        await here.talk.wipe()
+        with pytest.raises(ValueError, match="gone"):
+            secret.unwrap()
+
+
 async def test_what_a_log_in_came_to_is_kept_although_the_store_is_away_for_a_moment(
     sound: World, office: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

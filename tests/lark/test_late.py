@@ -51,9 +51,7 @@ async def test_what_was_written_while_the_bot_was_away_is_told_once_and_not_acte
 
 
 @pytest.mark.parametrize("age", [0, LATE - 60, -60, 24 * 3600, 5 * 365 * 24 * 3600])
-async def test_what_is_not_so_old_is_taken_nor_what_lark_would_never_bring(
-    lark: FakeLark, start: Start, age: float
-) -> None:
+async def test_what_is_not_so_old_or_too_old_to_be_true_is_taken(lark: FakeLark, start: Start, age: float) -> None:
     ann = lark.person("ou_admin")
     async with start():
         await ann.says(ALL_GOOD.domain, create_time=ago(age))

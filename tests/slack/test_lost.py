@@ -1,5 +1,6 @@
 """An answer of Slack's is lost, or the bot dies before it has noted it: what may be there is looked for, however long."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -180,3 +181,11 @@ async def test_a_report_in_a_channel_is_there_once_over_a_crash(
     async with process(holding, practice, tmp_path / "log", port=port):
         await ann.sees_with(words="was shown there." if more else "before you share it again")
         assert len(await holding.in_channel(1)) == 1
+
+
+async def test_an_answer_that_waits_for_slack_does_not_hold_up_the_end(slack: FakeSlack, start: Start) -> None:
+    ann = slack.person("UADMIN")
+    async with asyncio.timeout(20), start():
+        slack.script["users.info"].extend([Answer(status=503)] * 20)
+        await ann.command("help")
+        await slack.until(lambda: [call for call in slack.calls if call.method == "users.info"])

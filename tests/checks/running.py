@@ -25,13 +25,13 @@ from bot.engine.run import run
 from bot.network import wisdom_in
 from tests.leaks import find_leaks
 from tests.servers.certs import Authority
-from tests.servers.world import World, _may_bind
+from tests.servers.world import World, may_bind
 
 ACCOUNT, SECRET = "taro@practice.test", "correct horse 7"
 PATIENT = Timeouts(connect=8, tls=8, reply=8, total=30)
 HASTY = Timeouts(connect=0.5, tls=0.5, reply=0.5, total=20)
 """For servers that never answer."""
-NEEDS_PORTS = pytest.mark.skipif(not _may_bind("127.0.0.1", 993), reason="ports below 1024 may not be bound here")
+NEEDS_PORTS = pytest.mark.skipif(not may_bind("127.0.0.1", 993), reason="ports below 1024 may not be bound here")
 """For tests in which well-known ports themselves matter."""
 _SCHEMA = json.loads((Path(__file__).parents[1] / "report.schema.json").read_text())
 _VALIDATOR = jsonschema.Draft202012Validator(_SCHEMA, format_checker=jsonschema.FormatChecker())

@@ -1,6 +1,7 @@
 """A world's names, addresses and certificates fit together."""
 
 import asyncio
+import socket
 import ssl
 import urllib.parse
 
@@ -11,7 +12,7 @@ from cryptography import x509
 
 from tests.servers.practice import CHAIN, SERVER_DOWN, furnish
 from tests.servers.practice_clouds import CLOUD, EXCHANGE, SECRET, furnish_clouds
-from tests.servers.world import World
+from tests.servers.world import World, may_bind
 
 
 async def resolve(world: World, name: str, kind: str) -> list[str]:
@@ -50,6 +51,12 @@ async def test_srv_names_the_ports() -> None:
 async def test_worlds_do_not_share_addresses() -> None:
     async with World() as one, World() as other:
         assert one.address().rpartition(".")[0] != other.address().rpartition(".")[0]
+
+
+def test_a_port_in_use_may_be_bound() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        assert may_bind(*other.getsockname())
 
 
 async def test_practice_domains() -> None:

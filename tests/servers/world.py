@@ -10,6 +10,7 @@ Standard ports are used where this process may bind them; elsewhere any port, na
 
 import asyncio
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -66,7 +67,7 @@ class World:
     async def __aenter__(self) -> Self:
         self._block, claim = _claim_block()
         self._stack.callback(claim.close)
-        self.privileged = _may_bind(self._block + ".2", 993)
+        self.privileged = may_bind(self._block + ".2", 993)
         self.srv = not self.privileged if self._srv is None else self._srv
         self._next = 2
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="migcheck-world-")))
@@ -218,10 +219,11 @@ def _claim_block() -> tuple[str, socket.socket]:
     raise RuntimeError("no loopback addresses are free")
 
 
-def _may_bind(host: str, port: int) -> bool:
+def may_bind(host: str, port: int) -> bool:
+    """Whether this user may. One who may not is told so before it is looked whether the port is in use."""
     with socket.socket() as probe:
         try:
             probe.bind((host, port))
-        except PermissionError:
-            return False
+        except OSError as error:  # another process of the tests asks at the same moment
+            return error.errno == errno.EADDRINUSE
         return True

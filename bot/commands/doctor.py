@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
+from bot.commands.status import DONE, FAILED, UNKNOWN
 from bot.faults import own_fault
 from bot.health.house import check_knowledge, check_process, check_settings
 from bot.health.lark import check_lark
@@ -15,8 +16,6 @@ from bot.health.slack import check_slack
 from bot.health.stored import check_queue, check_store
 from bot.health.surroundings import check_fonts, check_nameservers, check_surroundings, check_trust
 from bot.settings import Settings, SettingsError, load_settings
-
-ALL_WELL, WRONG, UNDECIDED = 0, 1, 3
 
 CHECKS: tuple[Check, ...] = (
     check_settings,
@@ -46,9 +45,9 @@ def doctor_command() -> int:
     except SettingsError as error:
         told = "; ".join(str(error).splitlines())
         print(Outcome("fail", "settings", told, "correct app.yaml or the variable MIGCHECK_..."))
-        return WRONG
+        return FAILED
     marks = asyncio.run(_examine(settings))
-    return WRONG if marks["fail"] else UNDECIDED if marks["unknown"] else ALL_WELL
+    return FAILED if marks["fail"] else UNKNOWN if marks["unknown"] else DONE
 
 
 async def _examine(settings: Settings) -> Counter[Mark]:

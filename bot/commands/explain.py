@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from bot.commands.status import BAD_INPUT, DONE
 from bot.core.advice import Catalogue, Circumstances, advice_for_code, words_of
 from bot.core.pasted import without_secrets
 from bot.core.refusal import NOT_A_FAILURE, Context, Explanation, explain
@@ -24,14 +25,14 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
     known = wisdom.provider(provider)
     if provider is not None and known is None:
         print(f"--provider: there is no provider {provider!r} in the directory (an example: zoho)", file=sys.stderr)
-        return 2
+        return BAD_INPUT
     words = (text if text is not None else _read_text())[:_MAX_TEXT]
     if not words.strip():
         print(
             "explain: no text was given (an example: python -m bot explain '535 5.7.8 Bad credentials')",
             file=sys.stderr,
         )
-        return 2
+        return BAD_INPUT
     words, seen = without_secrets(words)
     if seen:
         print(wisdom.texts(lang)["words"]["explain.secret"], file=sys.stderr)
@@ -40,7 +41,7 @@ def explain_command(text: str | None, protocol: str | None, provider: str | None
     context = context_for(protocol, known)
     told = explain(words, context, wisdom.rules)
     print(_as_json(told, protocol, lang, wisdom) if as_json else _as_text(told, protocol, lang, wisdom))
-    return 0
+    return DONE
 
 
 def _read_text() -> str:
